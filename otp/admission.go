@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otp
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Pattern matches addresses: *@acme.com (that domain and none below it),
+// *@*.acme.com (all below it), alice@x.org, +49* (numbers that begin so) or
+// +491701234567.
+type Pattern struct {
+	text    string
+	channel Channel
+	exact   string
+	domain  string
+	below   bool
+	prefix  string
+}
+
+// String returns the pattern as it was written.
+func (p Pattern) String() string { return p.text }
+
+// ParsePattern reads a pattern. The error says what can be written.
+func ParsePattern(s string) (Pattern, error) {
+	p := Pattern{text: s}
+	switch {
+	case strings.HasPrefix(s, "group:"):
+		return p, errors.New("groups need a directory, which isn't available in this version")
+	case strings.HasPrefix(s, "*@"):
+		p.channel = Email
+		domain := s[len("*@"):]
+		if rest, ok := strings.CutPrefix(domain, "*."); ok {
+			p.below, domain = true, rest
+		}
+		ascii, err := asciiDomain(domain)
+		if err != nil {
+			return p, fmt.Errorf("%q is no domain", domain)
+		}
+		p.domain = ascii
+	case strings.HasPrefix(s, "+") && strings.HasSuffix(s, "*"):
+		p.channel = SMS
+		p.prefix = strings.TrimSuffix(s, "*")
+		if !isDigits(p.prefix[1:]) {
+			return p, fmt.Errorf("%q is no beginning of a number; write +49*", s)
+		}
+	case strings.HasPrefix(s, "+"):
+		a, err := ParsePhone(s, "")
+		if err != nil {
+			return p, fmt.Errorf("%q is no phone number", s)
+		}
+		p.channel, p.exact = SMS, a.String()
+	default:
+		a, err := ParseEmail(s)
+		if err != nil {
+			return p, fmt.Errorf("%q is neither *@example.com, *@*.example.com, an e-mail address nor +49*", s)
+		}
+		p.channel, p.exact = Email, a.String()
+	}
+	return p, nil
+}
+
+// Matches reports whether the pattern covers an address.
+func (p Pattern) Matches(a Address) bool {
+	if a.channel != p.channel {
+		return false
+	}
+	switch {
+	case p.exact != "":
+		return a.canonical == p.exact
+	case p.prefix != "":
+		return strings.HasPrefix(a.canonical, p.prefix)
+	}
+	_, domain, _ := strings.Cut(a.canonical, "@")
+	if p.below {
+		return strings.HasSuffix(domain, "."+p.domain)
+	}
+	return domain == p.domain
+}
+
+// Admission says whose addresses may sign in. Deny wins; without any Allow
+// everybody else may.
+type Admission struct {
+	Allow []Pattern
+	Deny  []Pattern
+}
+
+// Admits reports whether an address may sign in.
+func (d Admission) Admits(a Address) bool {
+	for _, p := range d.Deny {
+		if p.Matches(a) {
+			return false
+		}
+	}
+	for _, p := range d.Allow {
+		if p.Matches(a) {
+			return true
+		}
+	}
+	return len(d.Allow) == 0
+}

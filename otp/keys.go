@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otp
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+)
+
+// MinSecretLength is the fewest bytes that a secret may have.
+const MinSecretLength = 32
+
+// ErrSealed says that sealed bytes could not be opened: they were made under
+// another key, for another use, or were altered.
+var ErrSealed = errors.New("can't be opened")
+
+// Keys are the keys of a deployment, all derived from its secrets. The first
+// secret signs and seals; every one verifies and opens; the last derives the
+// names in the store, so it must stay last while new ones are put in front.
+type Keys struct {
+	names   []byte
+	tags    [][]byte
+	secrets [][]byte
+}
+
+// NewKeys derives keys from secrets of at least [MinSecretLength] bytes each.
+func NewKeys(secrets ...[]byte) (*Keys, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("no secret")
+	}
+	k := &Keys{secrets: secrets}
+	for i, secret := range secrets {
+		if len(secret) < MinSecretLength {
+			return nil, fmt.Errorf("secret %d has %d bytes; at least %d are needed", i+1, len(secret), MinSecretLength)
+		}
+		k.tags = append(k.tags, derive(secret, "tag"))
+	}
+	k.names = derive(secrets[len(secrets)-1], "name")
+	return k, nil
+}
+
+// derive gives each use of a secret a key of its own (RFC 5869).
+func derive(secret []byte, use string) []byte {
+	key, err := hkdf.Key(sha256.New, secret, nil, "caddy-otp "+use, sha256.Size)
+	if err != nil {
+		panic(err) // only for more output than HKDF can give
+	}
+	return key
+}
+
+// mac is 128 bits of HMAC-SHA256 over length-prefixed parts, as base64url.
+func mac(key []byte, parts ...string) string {
+	h := hmac.New(sha256.New, key)
+	for _, part := range parts {
+		var length [4]byte
+		n := len(part)
+		length[0], length[1], length[2], length[3] = byte(n>>24), byte(n>>16), byte(n>>8), byte(n)
+		h.Write(length[:])
+		h.Write([]byte(part))
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+}
+
+// name derives what the store knows something by.
+func (k *Keys) name(parts ...string) string { return mac(k.names, parts...) }
+
+// tag derives all that is kept of a secret, under the newest key.
+func (k *Keys) tag(parts ...string) Tag { return Tag(mac(k.tags[0], parts...)) }
+
+// candidates derives the tags that a presented secret may have been kept as,
+// one for each key, the newest first.
+func (k *Keys) candidates(parts ...string) []Tag {
+	tags := make([]Tag, len(k.tags))
+	for i, key := range k.tags {
+		tags[i] = Tag(mac(key, parts...))
+	}
+	return tags
+}
+
+// Sealer seals bytes for one use: AES-256-GCM under a key that is derived for
+// that use alone, with a key id, so that older keys still open.
+type Sealer struct {
+	keys []sealingKey
+}
+
+type sealingKey struct {
+	id   [keyIDLength]byte
+	aead cipher.AEAD
+}
+
+const keyIDLength = 4
+
+// Sealer returns the sealer of a use. Bytes sealed for one use can't be
+// opened for another.
+func (k *Keys) Sealer(use string) *Sealer {
+	s := &Sealer{}
+	for _, secret := range k.secrets {
+		block, err := aes.NewCipher(derive(secret, "seal "+use))
+		if err != nil {
+			panic(err) // only for a key of another length
+		}
+		aead, err := cipher.NewGCM(block)
+		if err != nil {
+			panic(err) // only for a cipher of another block size
+		}
+		key := sealingKey{aead: aead}
+		copy(key.id[:], derive(secret, "seal id "+use))
+		s.keys = append(s.keys, key)
+	}
+	return s
+}
+
+// Seal encrypts plain and binds it to context, which must be given again to
+// open it.
+func (s *Sealer) Seal(plain []byte, context string) []byte {
+	key := s.keys[0]
+	size := keyIDLength + key.aead.NonceSize()
+	sealed := make([]byte, size, size+len(plain)+key.aead.Overhead())
+	copy(sealed, key.id[:])
+	rand.Read(sealed[keyIDLength:])
+	return key.aead.Seal(sealed, sealed[keyIDLength:], plain, []byte(context))
+}
+
+// Open returns what [Sealer.Seal] was given, or [ErrSealed]. current is false
+// where an older key than the first opened it: it should be sealed anew.
+func (s *Sealer) Open(sealed []byte, context string) (plain []byte, current bool, err error) {
+	for i, key := range s.keys {
+		size := keyIDLength + key.aead.NonceSize()
+		if len(sealed) < size || [keyIDLength]byte(sealed[:keyIDLength]) != key.id {
+			continue
+		}
+		plain, err := key.aead.Open(nil, sealed[keyIDLength:size], sealed[size:], []byte(context))
+		if err == nil {
+			return plain, i == 0, nil
+		}
+	}
+	return nil, false, ErrSealed
+}
+
+// SealText is [Sealer.Seal] for cookies and links: unpadded base64url.
+func (s *Sealer) SealText(plain []byte, context string) string {
+	return base64.RawURLEncoding.EncodeToString(s.Seal(plain, context))
+}
+
+// OpenText opens what [Sealer.SealText] returned, or returns [ErrSealed].
+func (s *Sealer) OpenText(text, context string) (plain []byte, current bool, err error) {
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, false, ErrSealed
+	}
+	return s.Open(sealed, context)
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otp
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// Config is what a [Service] needs. Realm, PublicURL, Keys, Store, Courier and
+// Composer are required.
+type Config struct {
+	// Realm names what belongs together: codes, budgets, subjects and
+	// sessions of one realm mean nothing in another.
+	Realm string
+	// PublicURL is the site's address without a path. Links begin with it,
+	// never with what a request calls the site.
+	PublicURL *url.URL
+	Keys      *Keys
+	Store     Store
+	// Courier delivers the realm's messages; the service registers with it.
+	Courier *Courier
+	// Watch knows which sessions are revoked.
+	Watch    *Watch
+	Composer Composer
+	// Senders of a channel are tried in order. A channel without one can't be
+	// used.
+	Senders map[Channel][]Sender
+	// Admission says who may sign in.
+	Admission Admission
+	// Countries are the ISO 3166 regions that SMS are sent to.
+	Countries []string
+	// DefaultCountry is the region of numbers that don't begin with +.
+	DefaultCountry string
+	Throttles      Throttles
+	Logger         *slog.Logger
+	// Timeout is the longest that an operation waits for the store.
+	Timeout time.Duration
+}
+
+// DefaultTimeout is how long a store may take before a request is answered
+// without it.
+const DefaultTimeout = 250 * time.Millisecond
+
+// Service issues and verifies the challenges of one realm. It is safe for
+// concurrent use.
+type Service struct {
+	realm          string
+	publicURL      *url.URL
+	keys           *Keys
+	store          Store
+	courier        *Courier
+	watch          *Watch
+	composer       Composer
+	senders        map[Channel][]Sender
+	admission      Admission
+	countries      []string
+	defaultCountry string
+	throttles      Throttles
+	logger         *slog.Logger
+	timeout        time.Duration
+
+	outbox, sessions, links *Sealer
+}
+
+// NewService returns a service of c, registered with c.Courier.
+func NewService(c Config) *Service {
+	s := &Service{
+		realm:          c.Realm,
+		publicURL:      c.PublicURL,
+		keys:           c.Keys,
+		store:          c.Store,
+		courier:        c.Courier,
+		watch:          c.Watch,
+		composer:       c.Composer,
+		senders:        c.Senders,
+		admission:      c.Admission,
+		countries:      c.Countries,
+		defaultCountry: c.DefaultCountry,
+		throttles:      c.Throttles,
+		logger:         c.Logger,
+		timeout:        c.Timeout,
+		outbox:         c.Keys.Sealer(outboxUse),
+		sessions:       c.Keys.Sealer(sessionUse),
+		links:          c.Keys.Sealer(linkUse),
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	if s.timeout == 0 {
+		s.timeout = DefaultTimeout
+	}
+	s.courier.register(s)
+	return s
+}
+
+// Realm returns the service's realm.
+func (s *Service) Realm() string { return s.realm }
+
+// PublicURL returns the site's address without a path or a slash at its end.
+func (s *Service) PublicURL() *url.URL { return s.publicURL }
+
+// Keys returns the deployment's keys.
+func (s *Service) Keys() *Keys { return s.keys }
+
+// Watch returns what knows the revoked sessions.
+func (s *Service) Watch() *Watch { return s.watch }
+
+// HasSender reports whether messages can be sent over a channel.
+func (s *Service) HasSender(c Channel) bool { return len(s.senders[c]) > 0 }
+
+// ParseAddress reads an address of the channel by the site's rules.
+func (s *Service) ParseAddress(c Channel, text string) (Address, error) {
+	return ParseAddress(c, text, s.defaultCountry)
+}
+
+// Admits reports whether an address may be signed in now.
+func (s *Service) Admits(a Address) bool { return s.admission.Admits(a) }
+
+// delivers reports whether an address gets messages. Those that don't are
+// answered just like those that do.
+func (s *Service) delivers(a Address) bool {
+	return s.Admits(a) && (a.channel != SMS || slices.Contains(s.countries, a.Country()))
+}
+
+// storeContext bounds a store operation. It isn't cancelled when the client
+// hangs up: a guess that was presented counts.
+func (s *Service) storeContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
+}
+
+// unavailable puts a wait to an error of the store.
+func unavailable(err error) error {
+	if errors.Is(err, ErrUnavailable) {
+		return &RetryError{Err: err, After: defaultRetryWait}
+	}
+	return err
+}
+
+// Record is one value of the store that is kept sealed, such as a key.
+type Record struct {
+	service *Service
+	sealer  *Sealer
+	key     string
+}
+
+// Record returns the record of a use in the service's realm.
+func (s *Service) Record(use string) Record {
+	name := s.keys.name("record", s.realm, use)
+	return Record{service: s, sealer: s.keys.Sealer("record " + use), key: name}
+}
+
+// LoadOrCreate returns the record's value. Where there is none that this
+// deployment's secrets open, it stores what create returns, unless another
+// node was faster: then it returns the other's.
+func (r Record) LoadOrCreate(ctx context.Context, create func() ([]byte, error)) ([]byte, error) {
+	for {
+		value, again, err := r.tryLoadOrCreate(ctx, create)
+		if err != nil || !again {
+			return value, err
+		}
+	}
+}
+
+func (r Record) tryLoadOrCreate(ctx context.Context, create func() ([]byte, error)) (value []byte, again bool, err error) {
+	sealed, err := r.get(ctx)
+	if err != nil {
+		return nil, false, unavailable(err)
+	}
+	value, current, err := r.sealer.Open(sealed, r.key)
+	if err == nil && current {
+		return value, false, nil
+	}
+	if err != nil {
+		if value, err = create(); err != nil {
+			return nil, false, err
+		}
+	}
+	ctx, cancel := r.service.storeContext(ctx)
+	defer cancel()
+	swapped, err := r.service.store.Swap(ctx, r.key, sealed, r.sealer.Seal(value, r.key), 0)
+	return value, !swapped, unavailable(err)
+}
+
+func (r Record) get(ctx context.Context) ([]byte, error) {
+	ctx, cancel := r.service.storeContext(ctx)
+	defer cancel()
+	return r.service.store.Get(ctx, r.key)
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otp
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// StartRequest asks for a challenge.
+type StartRequest struct {
+	// Dialect is the wire API, and Client what it calls its caller. A code
+	// can only be redeemed through the dialect and client that it was asked
+	// for.
+	Dialect, Client string
+	Address         Address
+	Purpose         Purpose
+	Form            Form
+	Code            CodePolicy
+	ClientIP        netip.Addr
+	// Locale is the BCP 47 tag of the message's language, or empty.
+	Locale string
+	// Tenant is echoed in the message and the session.
+	Tenant string
+	// LinkPath is what stands between the site's public URL and the token in
+	// a link; required where Form has a link.
+	LinkPath string
+	// LinkPayload is carried by the link, sealed, and returned by
+	// [Service.OpenLink].
+	LinkPayload []byte
+}
+
+// Started is the answer to a start. It is the same whether or not a message
+// was sent.
+type Started struct {
+	// Lifetime is how long the code and the link live.
+	Lifetime time.Duration
+}
+
+// Start issues a challenge and queues its message, in one step of the store.
+// It never waits for the delivery. Addresses that may not sign in get the same
+// answer and no message.
+//
+// It returns [ErrNoSender], [ErrThrottled], [ErrCoolDown] or [ErrUnavailable],
+// the last three in a [RetryError]; any other error is a defect.
+func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
+	if !s.HasSender(r.Address.channel) {
+		return Started{}, ErrNoSender
+	}
+	challenge := Challenge{
+		Handle:   s.handle(r.Address),
+		Group:    s.group(r.Dialect, r.Client, r.Address, r.Purpose),
+		Lifetime: r.Code.LifetimeOn(r.Address.channel),
+		Attempts: r.Code.Attempts,
+		Keep:     r.Code.Keep,
+	}
+	message := Message{
+		ID:       randomText(18),
+		Channel:  r.Address.channel,
+		Purpose:  r.Purpose,
+		To:       r.Address.delivery,
+		Locale:   r.Locale,
+		Dialect:  r.Dialect,
+		Tenant:   r.Tenant,
+		Lifetime: challenge.Lifetime,
+	}
+	if r.Form.code() {
+		message.Code = newCode(r.Code.Length)
+		challenge.Code = s.keys.tag(s.tagParts(codeTag, r.Dialect, r.Client, r.Address, r.Purpose, message.Code)...)
+	}
+	if r.Form.link() {
+		token, tag, err := s.newLink(r)
+		if err != nil {
+			return Started{}, err
+		}
+		message.Link = s.publicURL.String() + r.LinkPath + token
+		challenge.Link = tag
+	}
+	envelope, err := s.seal(message, deliveryLease)
+	if err != nil {
+		return Started{}, err
+	}
+	if !s.delivers(r.Address) {
+		envelope = nil
+	}
+
+	ctx, cancel := s.storeContext(ctx)
+	defer cancel()
+	outcome, err := s.store.Start(ctx, challenge, envelope, s.startCharges(r.ClientIP)...)
+	if err != nil {
+		return Started{}, unavailable(err)
+	}
+	if err := outcome.refusal(); err != nil {
+		return Started{}, err
+	}
+	if envelope != nil {
+		s.courier.deliver(Lease{
+			Envelope: *envelope,
+			Handle:   challenge.Handle,
+			Fence:    1,
+			Expires:  outcome.Now.Add(envelope.Lifetime),
+		})
+	}
+	return Started{Lifetime: challenge.Lifetime}, nil
+}
+
+// refusal is the error of an outcome that says to come back later.
+func (o Outcome) refusal() error {
+	switch o.Result {
+	case Throttled:
+		return &RetryError{Err: ErrThrottled, After: o.RetryAfter}
+	case CoolingDown:
+		return &RetryError{Err: ErrCoolDown, After: o.RetryAfter}
+	}
+	return nil
+}
+
+// The kinds of secrets, so that a code's tag is never a link's.
+const (
+	codeTag    = "code"
+	linkTag    = "link"
+	refreshTag = "refresh"
+)
+
+// tagParts is all that a code or link is valid for, and the secret itself.
+func (s *Service) tagParts(kind, dialect, client string, a Address, p Purpose, secret string) []string {
+	return []string{kind, s.realm, dialect, client, string(a.channel), a.canonical, string(p), secret}
+}
+
+func (s *Service) group(dialect, client string, a Address, p Purpose) string {
+	return s.keys.name("group", s.realm, dialect, client, string(a.channel), a.canonical, string(p))[:8]
+}

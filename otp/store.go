@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otp
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps what must outlive a process: throttles, challenges, the failure
+// budget, the outbox, sessions. Each method is one atomic step; the store
+// reads the time, and only it. A store sees tags and sealed bytes alone.
+//
+// Every method returns an error that wraps [ErrUnavailable] where the store
+// can't be reached in time or takes no writes; any other error is a defect.
+// After an error nothing is known of the operation's effect, except that an
+// operation never half happens.
+//
+// Package storetest holds what every implementation must do.
+type Store interface {
+	// Start charges all of the charges, keeps the challenge and puts the
+	// message into the outbox, leased to the caller for the message's Lease.
+	// A nil message is the same work with nothing queued.
+	//
+	// Any charge that is refused, or a cool-down of the handle where the
+	// challenge has no link, makes an outcome of Throttled or CoolingDown with
+	// RetryAfter (the longest wait of all the charges refused), and nothing is
+	// changed.
+	//
+	// Of the handle's challenges it forgets those of the same group that are
+	// dead (used, expired, exhausted) or older than the newest Keep-1, and
+	// those that expired over [Remembered] ago; of what is left it keeps at
+	// most [MaxChallenges], dropping the dead first, then the oldest.
+	Start(ctx context.Context, c Challenge, m *Envelope, charges ...Charge) (Outcome, error)
+
+	// Verify judges a guess and opens the session in the same step:
+	//
+	//  1. Charges the charges; a refusal is Throttled and changes nothing.
+	//  2. A guess with the tag of a challenge that the same non-empty Browser
+	//     used within [RepeatWindow] is Repeated: the outcome carries the
+	//     session opened then, and nothing else changes.
+	//  3. A guess at a code (not a link) during the handle's cool-down is
+	//     CoolingDown.
+	//  4. With no live challenge on the handle nothing more is written: the
+	//     outcome is Expired where the guess's tag is that of an expired and
+	//     unused challenge, Exhausted where the newest challenge of the
+	//     guess's group died of wrong guesses, else Wrong.
+	//  5. One attempt is counted on every live challenge and one failure on
+	//     the handle, which may begin a cool-down; only then tags are
+	//     compared. A link is compared with links, a code with codes.
+	//  6. On a match with a live challenge (live before this guess), and if
+	//     Known is set, with an account that exists already: the attempt and
+	//     all failures are taken back, the challenge is used up, code and
+	//     link, the account is recorded if it is new, the charges and the
+	//     guess's refunds get one event back, never below empty, and the
+	//     session is kept for its Lifetime. The outcome is Verified.
+	//  7. Otherwise as in 4: Expired, Exhausted or Wrong.
+	//
+	// An address that was never started costs no space: nothing is kept for
+	// its handle.
+	Verify(ctx context.Context, g Guess, s SessionRecord, charges ...Charge) (Outcome, error)
+
+	// Claim leases up to limit messages of the realms that are due: in the
+	// outbox with no lease, or with one that ran out. Each claim of a message
+	// raises its fence and its tries. Messages are kept for [Overdue] past
+	// their lifetime, so that somebody can report them.
+	Claim(ctx context.Context, realms []string, limit int, lease time.Duration) ([]Lease, error)
+
+	// Settle ends a lease: the message leaves the outbox, or, with again
+	// above zero, is due after that time. Where the message was claimed
+	// anew since, the fence is stale and nothing happens.
+	Settle(ctx context.Context, l Lease, again time.Duration) error
+
+	// Renew replaces a session's refresh tag. It returns [ErrNoSession] where
+	// there is none, and [ErrReused] where old is not the session's present
+	// tag: then the session is revoked in the same step.
+	Renew(ctx context.Context, id SessionID, old []Tag, next Tag) (SessionRecord, error)
+
+	// Revoke ends a session before its time: its record is deleted and the
+	// revocation is told by Revocations until it has expired by itself.
+	Revoke(ctx context.Context, r Revocation) error
+
+	// Revocations returns those since a cursor that this method returned
+	// before (the zero Cursor: all), with some overlap, and a new cursor.
+	Revocations(ctx context.Context, since Cursor) ([]Revocation, Cursor, error)
+
+	// Get returns the record of a key, or nil where there is none.
+	Get(ctx context.Context, key string) ([]byte, error)
+
+	// Swap replaces a record if it still is old (nil: none) by next, which
+	// must not be empty, and reports whether it did. A ttl of zero keeps it
+	// for ever.
+	Swap(ctx context.Context, key string, old, next []byte, ttl time.Duration) (bool, error)
+}
+
+// Bounds that every store keeps.
+const (
+	// MaxChallenges is how many challenges a handle has at the most.
+	MaxChallenges = 3
+	// Remembered is how long after its end a challenge can still be told
+	// from one that never was.
+	Remembered = time.Hour
+	// RepeatWindow is how long the browser that used a challenge may repeat
+	// the request, in case the answer was lost.
+	RepeatWindow = 10 * time.Second
+	// Overdue is how long a message stays in the outbox past its lifetime.
+	Overdue = time.Hour
+	// RevocationOverlap is how far before its cursor Revocations begins, at
+	// least: commits may become visible out of order.
+	RevocationOverlap = 5 * time.Second
+)
+
+// Challenge is an issued code, link or both, as a store keeps it.
+type Challenge struct {
+	Handle Handle
+	// Group is what Keep counts by: one client of one address.
+	Group string
+	// Code and Link are the tags; at least one isn't empty.
+	Code, Link Tag
+	Lifetime   time.Duration
+	// Attempts is the wrong guess that kills the challenge.
+	Attempts int
+	Keep     int
+}
+
+// Envelope is a sealed message in the outbox.
+type Envelope struct {
+	// ID is unique and printable ASCII without blanks.
+	ID     string
+	Realm  string
+	Sealed []byte
+	// Lifetime is how long the message is worth delivering.
+	Lifetime time.Duration
+	// Lease is how long the node that started has to deliver it before
+	// others may.
+	Lease time.Duration
+}
+
+// Lease is a message that the holder may deliver until the lease ends.
+type Lease struct {
+	Envelope
+	Handle Handle
+	// Fence tells this lease from earlier and later ones; the first is 1.
+	Fence int64
+	// Expires is when the message is no longer worth delivering.
+	Expires time.Time
+}
+
+// Guess is a presented code or link, as a store judges it.
+type Guess struct {
+	Handle Handle
+	Group  string
+	// Account names the record of the identity.
+	Account string
+	// Tags are those that the secret may have been kept as.
+	Tags []Tag
+	// Link says that the secret is a link's.
+	Link bool
+	// Browser names the browser, so that it may repeat; empty: unknown.
+	Browser string
+	// Known demands that the account exists already.
+	Known bool
+	// Refunds get an event back on a match, besides the charges.
+	Refunds []Charge
+}
+
+// SessionRecord is a session as a store keeps it.
+type SessionRecord struct {
+	ID     SessionID
+	Sealed []byte
+	// Refresh is the tag of the secret that renews the session; empty: none.
+	Refresh  Tag
+	Lifetime time.Duration
+	// Created, and Since (when the account was first verified), are set by
+	// the store.
+	Created, Since time.Time
+}
+
+// Result is what came of a start or a guess.
+type Result int
+
+// The results.
+const (
+	Accepted Result = iota + 1
+	Throttled
+	CoolingDown
+	Wrong
+	Expired
+	Exhausted
+	Verified
+	Repeated
+)
+
+// Outcome is what a store answers to a start or a guess.
+type Outcome struct {
+	Result Result
+	// Now is the store's time.
+	Now time.Time
+	// RetryAfter is the wait of Throttled and CoolingDown.
+	RetryAfter time.Duration
+	// Scope is what refused, where Throttled.
+	Scope Scope
+	// Session is the session as it is kept: the one opened now, where
+	// Verified, or the one opened before, where Repeated.
+	Session SessionRecord
+	// New says that the account was first verified now.
+	New bool
+}
+
+// Revocation ends one session, or all of a subject that began before it.
+type Revocation struct {
+	// Session is the one to end, or empty.
+	Session SessionID
+	// Subject is whose sessions to end where Session is empty.
+	Subject string
+	// At is when it was revoked, set by the store.
+	At time.Time
+	// Lifetime is how long the revocation must be remembered: until the last
+	// session that it ends would have ended by itself.
+	Lifetime time.Duration
+}
+
+// Cursor is a place in the stream of revocations.
+type Cursor int64

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otp
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// Presented is what every verification says, whatever was presented.
+type Presented struct {
+	ClientIP netip.Addr
+	// Browser names the browser that asks, where that is known: it may
+	// repeat the request within [RepeatWindow] and gets the same session.
+	Browser string
+	// Lifetime is how long the session lasts.
+	Lifetime time.Duration
+	// Renewable asks for a refresh secret.
+	Renewable bool
+}
+
+// VerifyRequest presents a code. Dialect, Client, Address and Purpose must be
+// those that it was asked for with.
+type VerifyRequest struct {
+	Presented
+	Dialect, Client string
+	Address         Address
+	Purpose         Purpose
+	Code            string
+	// Tenant is echoed in the session.
+	Tenant string
+	// Known refuses addresses that have never verified before, as wrong.
+	Known bool
+}
+
+// Verification is a success.
+type Verification struct {
+	Session Session
+	// Refresh renews the session, once; empty unless it was asked for.
+	Refresh string
+}
+
+// Verify redeems a code for a session, in one step of the store: the attempt
+// is counted before the code is compared. It goes on when ctx is cancelled.
+//
+// It returns [ErrWrong], [ErrExpired], [ErrExhausted], [ErrThrottled],
+// [ErrCoolDown] or [ErrUnavailable], the last three in a [RetryError]; any
+// other error is a defect.
+func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, error) {
+	var tags []Tag
+	if isCode(r.Code) {
+		tags = s.keys.candidates(s.tagParts(codeTag, r.Dialect, r.Client, r.Address, r.Purpose, r.Code)...)
+	}
+	guess := Guess{
+		Group: s.group(r.Dialect, r.Client, r.Address, r.Purpose),
+		Tags:  tags,
+		Known: r.Known,
+	}
+	return s.redeem(ctx, r.Presented, guess, Session{
+		Address: r.Address,
+		Method:  ByCode,
+		Dialect: r.Dialect,
+		Client:  r.Client,
+		Tenant:  r.Tenant,
+	})
+}
+
+// VerifyLink redeems a link for a session, with the errors of
+// [Service.Verify]. A link works during a cool-down.
+func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verification, error) {
+	guess := Guess{
+		Group: s.group(l.Dialect, l.Client, l.Address, l.Purpose),
+		Tags:  s.keys.candidates(s.tagParts(linkTag, l.Dialect, l.Client, l.Address, l.Purpose, l.secret)...),
+		Link:  true,
+	}
+	return s.redeem(ctx, p, guess, Session{
+		Address: l.Address,
+		Method:  ByLink,
+		Dialect: l.Dialect,
+		Client:  l.Client,
+		Tenant:  l.Tenant,
+	})
+}
+
+func (s *Service) redeem(ctx context.Context, p Presented, guess Guess, session Session) (Verification, error) {
+	guess.Handle = s.handle(session.Address)
+	guess.Account = s.account(guess.Handle, session.Address)
+	guess.Browser = p.Browser
+	guess.Refunds = s.startRefunds(p.ClientIP)
+	if !s.Admits(session.Address) {
+		guess.Tags = nil // counted and answered like any wrong guess
+	}
+	session.ID = s.newSessionID(guess.Handle)
+	session.Subject = Subject(s.realm, session.Address)
+	var refresh string
+	var kept Tag
+	if p.Renewable {
+		refresh, kept = s.newRefresh(session.ID)
+	}
+	record, err := s.sealSession(session, p.Lifetime, kept)
+	if err != nil {
+		return Verification{}, err
+	}
+
+	ctx, cancel := s.storeContext(ctx)
+	defer cancel()
+	outcome, err := s.store.Verify(ctx, guess, record, s.verifyCharges(p.ClientIP)...)
+	if err != nil {
+		return Verification{}, unavailable(err)
+	}
+	switch outcome.Result {
+	case Verified, Repeated:
+	case Wrong:
+		return Verification{}, ErrWrong
+	case Expired:
+		return Verification{}, ErrExpired
+	case Exhausted:
+		return Verification{}, ErrExhausted
+	default:
+		return Verification{}, outcome.refusal()
+	}
+	session, err = s.unsealSession(outcome.Session)
+	if err != nil {
+		return Verification{}, err
+	}
+	session.New = outcome.New
+	return Verification{Session: session, Refresh: refresh}, nil
+}
+
+func (s *Service) newRefresh(id SessionID) (secret string, tag Tag) {
+	secret = randomText(32)
+	return secret, s.keys.tag(refreshTag, s.realm, string(id), secret)
+}
+
+// Refresh renews a session that was opened as renewable and returns it with
+// the next secret; the one presented is used up. It returns [ErrNoSession],
+// [ErrReused], after which the session is revoked, or [ErrUnavailable] in a
+// [RetryError].
+func (s *Service) Refresh(ctx context.Context, id SessionID, secret string) (Verification, error) {
+	if !id.Valid() {
+		return Verification{}, ErrNoSession
+	}
+	next, kept := s.newRefresh(id)
+	ctx, cancel := s.storeContext(ctx)
+	defer cancel()
+	record, err := s.store.Renew(ctx, id, s.keys.candidates(refreshTag, s.realm, string(id), secret), kept)
+	if err != nil {
+		return Verification{}, unavailable(err)
+	}
+	session, err := s.unsealSession(record)
+	if err != nil {
+		return Verification{}, err
+	}
+	if !s.Admits(session.Address) {
+		return Verification{}, ErrNoSession
+	}
+	return Verification{Session: session, Refresh: next}, nil
+}
+
+// SignOut ends a session. On this node it holds at once, on others as soon as
+// they have heard.
+func (s *Service) SignOut(ctx context.Context, id SessionID, expires time.Time) error {
+	return s.revoke(ctx, Revocation{Session: id, Lifetime: time.Until(expires)})
+}
+
+// SignOutEverywhere ends all sessions of a subject that began before now;
+// longest is how long a session can last.
+func (s *Service) SignOutEverywhere(ctx context.Context, subject string, longest time.Duration) error {
+	return s.revoke(ctx, Revocation{Subject: subject, Lifetime: longest})
+}
+
+func (s *Service) revoke(ctx context.Context, r Revocation) error {
+	if r.Lifetime <= 0 {
+		return nil // it has ended by itself
+	}
+	ctx, cancel := s.storeContext(ctx)
+	defer cancel()
+	if err := s.store.Revoke(ctx, r); err != nil {
+		return unavailable(err)
+	}
+	return s.watch.catchUp(ctx)
+}
