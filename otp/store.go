@@ -22,39 +22,45 @@ type Store interface {
 	// message into the outbox, leased to the caller for the message's Lease.
 	// A nil message is the same work with nothing queued.
 	//
-	// Any charge that is refused, or a cool-down of the handle where the
-	// challenge has no link, makes an outcome of Throttled or CoolingDown with
-	// RetryAfter (the longest wait of all the charges refused), and nothing is
-	// changed.
+	// Where charges are refused the outcome is Throttled, with the longest
+	// wait of all those refused; else, where the handle cools down and the
+	// challenge has no link, it is CoolingDown. Either changes nothing.
 	//
 	// Of the handle's challenges it forgets those of the same group that are
-	// dead (used, expired, exhausted) or older than the newest Keep-1, and
-	// those that expired over [Remembered] ago; of what is left it keeps at
-	// most [MaxChallenges], dropping the dead first, then the oldest.
+	// dead (used, expired, exhausted), the live ones of that group but for the
+	// newest Keep-1, and those that expired over [Remembered] ago; then, where
+	// more than [MaxChallenges] are left with the new one, the dead first,
+	// then the oldest.
 	Start(ctx context.Context, c Challenge, m *Envelope, charges ...Charge) (Outcome, error)
 
 	// Verify judges a guess and opens the session in the same step:
 	//
 	//  1. Charges the charges; a refusal is Throttled and changes nothing.
+	//     Once charged they stay so, but for 6.
 	//  2. A guess with the tag of a challenge that the same non-empty Browser
-	//     used within [RepeatWindow] is Repeated: the outcome carries the
-	//     session opened then, and nothing else changes.
+	//     used within [RepeatWindow], and whose session is still kept, is
+	//     Repeated: the outcome carries that session as it is kept now, and
+	//     nothing else changes.
 	//  3. A guess at a code (not a link) during the handle's cool-down is
 	//     CoolingDown.
 	//  4. With no live challenge on the handle nothing more is written: the
 	//     outcome is Expired where the guess's tag is that of an expired and
 	//     unused challenge, Exhausted where the newest challenge of the
-	//     guess's group died of wrong guesses, else Wrong.
+	//     guess's group died of wrong guesses, else Wrong. A challenge that
+	//     expired over [Remembered] ago is as if it had never been.
 	//  5. One attempt is counted on every live challenge and one failure on
 	//     the handle, which may begin a cool-down; only then tags are
-	//     compared. A link is compared with links, a code with codes.
+	//     compared. A link is compared with links, a code with codes, here
+	//     and above; an empty tag is equal to none.
 	//  6. On a match with a live challenge (live before this guess), and if
-	//     Known is set, with an account that exists already: the attempt and
-	//     all failures are taken back, the challenge is used up, code and
-	//     link, the account is recorded if it is new, the charges and the
-	//     guess's refunds get one event back, never below empty, and the
-	//     session is kept for its Lifetime. The outcome is Verified.
-	//  7. Otherwise as in 4: Expired, Exhausted or Wrong.
+	//     Known is set, with an account that exists already: the attempt (on
+	//     every challenge) and all failures are taken back, the challenge is
+	//     used up, code and link, the account is recorded if it is new, the
+	//     charges and the guess's refunds get one event back, never below
+	//     empty, and the session is kept for its Lifetime. The outcome is
+	//     Verified.
+	//  7. Otherwise as in 4: Expired, Exhausted (the guess that kills a
+	//     challenge too) or Wrong.
 	//
 	// An address that was never started costs no space: nothing is kept for
 	// its handle.
@@ -72,12 +78,16 @@ type Store interface {
 	Settle(ctx context.Context, l Lease, again time.Duration) error
 
 	// Renew replaces a session's refresh tag. It returns [ErrNoSession] where
-	// there is none, and [ErrReused] where old is not the session's present
-	// tag: then the session is revoked in the same step.
+	// there is none or it was kept without a refresh tag, and [ErrReused]
+	// where none of old is the session's present tag: then the session is
+	// revoked in the same step, for the rest of its lifetime. Renewing doesn't
+	// prolong a session.
 	Renew(ctx context.Context, id SessionID, old []Tag, next Tag) (SessionRecord, error)
 
-	// Revoke ends a session before its time: its record is deleted and the
-	// revocation is told by Revocations until it has expired by itself.
+	// Revoke ends a session before its time: its record, where there is one,
+	// is deleted and the revocation is told by Revocations until its Lifetime
+	// is over. The records of a subject's sessions stay: a store can't tell
+	// whose they are.
 	Revoke(ctx context.Context, r Revocation) error
 
 	// Revocations returns those since a cursor that this method returned
@@ -88,8 +98,8 @@ type Store interface {
 	Get(ctx context.Context, key string) ([]byte, error)
 
 	// Swap replaces a record if it still is old (nil: none) by next, which
-	// must not be empty, and reports whether it did. A ttl of zero keeps it
-	// for ever.
+	// must not be empty (an error, and a defect), and reports whether it did.
+	// A ttl of zero keeps it for ever.
 	Swap(ctx context.Context, key string, old, next []byte, ttl time.Duration) (bool, error)
 }
 
@@ -194,7 +204,7 @@ const (
 // Outcome is what a store answers to a start or a guess.
 type Outcome struct {
 	Result Result
-	// Now is the store's time.
+	// Now is the store's time, whatever the result.
 	Now time.Time
 	// RetryAfter is the wait of Throttled and CoolingDown.
 	RetryAfter time.Duration
@@ -203,7 +213,7 @@ type Outcome struct {
 	// Session is the session as it is kept: the one opened now, where
 	// Verified, or the one opened before, where Repeated.
 	Session SessionRecord
-	// New says that the account was first verified now.
+	// New says that the account was first verified when Session was opened.
 	New bool
 }
 

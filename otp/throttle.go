@@ -63,7 +63,7 @@ const (
 type Charge struct {
 	Scope Scope
 	// Bucket names the bucket in the store. It is empty for [ScopeAddress],
-	// whose buckets belong to the handle.
+	// whose buckets belong to the handle, one for each Window.
 	Bucket string
 	Throttle
 }
