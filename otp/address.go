@@ -32,7 +32,6 @@ type Address struct {
 	channel   Channel
 	canonical string
 	delivery  string
-	folded    string
 }
 
 // Channel returns how the address is reached.
@@ -117,7 +116,6 @@ func ParseEmail(s string) (Address, error) {
 		channel:   Email,
 		canonical: canonical,
 		delivery:  delivery,
-		folded:    foldEmail(local, ascii),
 	}, nil
 }
 
@@ -147,9 +145,20 @@ func asciiDomain(domain string) (string, error) {
 	return ascii, nil
 }
 
-// foldEmail is the form that throttles count by: the mailbox that would
-// receive the message. Everybody's +tags are dropped, and Gmail's dots.
-func foldEmail(local, domain string) string {
+// RestoreAddress returns the address whose canonical form was returned by
+// [Address.String]. It doesn't judge it anew: it is for values that only this
+// package's own seals could have kept.
+func RestoreAddress(channel Channel, canonical string) Address {
+	return Address{channel: channel, canonical: canonical, delivery: canonical}
+}
+
+// throttleForm is what throttles count by: the mailbox that would receive the
+// message. Everybody's +tags are dropped, and Gmail's dots.
+func (a Address) throttleForm() string {
+	if a.channel == SMS {
+		return a.canonical
+	}
+	local, domain, _ := strings.Cut(a.canonical, "@")
 	if base, _, tagged := strings.Cut(local, "+"); tagged && base != "" {
 		local = base
 	}
@@ -183,7 +192,7 @@ func ParsePhone(s, defaultCountry string) (Address, error) {
 		return Address{}, ErrAddressFormat
 	}
 	e164 := phonenumbers.Format(number, phonenumbers.E164)
-	return Address{channel: SMS, canonical: e164, delivery: e164, folded: e164}, nil
+	return Address{channel: SMS, canonical: e164, delivery: e164}, nil
 }
 
 // IsCountry reports whether code is an ISO 3166 region that has phone numbers.

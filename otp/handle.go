@@ -39,7 +39,7 @@ func (id SessionID) Valid() bool {
 }
 
 func (s *Service) handle(a Address) Handle {
-	return Handle(sharded(s.keys.name("handle", s.realm, string(a.channel), a.folded)))
+	return Handle(sharded(s.keys.name("handle", s.realm, string(a.channel), a.throttleForm())))
 }
 
 // account names the record of an identity, in the shard of its handle.

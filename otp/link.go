@@ -61,12 +61,8 @@ func (s *Service) OpenLink(token string) (Link, error) {
 	if err := json.Unmarshal(plain, &d); err != nil {
 		return Link{}, ErrWrong
 	}
-	address, err := ParseAddress(d.Channel, d.Address, "")
-	if err != nil {
-		return Link{}, ErrWrong
-	}
 	return Link{
-		Address: address,
+		Address: RestoreAddress(d.Channel, d.Address),
 		Dialect: d.Dialect,
 		Client:  d.Client,
 		Purpose: d.Purpose,

@@ -38,13 +38,13 @@ type Session struct {
 
 // sessionDetails is what a store keeps of a session, sealed.
 type sessionDetails struct {
-	Subject string    `json:"sub"`
-	Channel Channel   `json:"ch"`
-	Address string    `json:"addr"`
-	Method  Method    `json:"m"`
-	Dialect string    `json:"d"`
-	Client  string    `json:"c,omitempty"`
-	Tenant  string    `json:"t,omitempty"`
+	Subject string  `json:"sub"`
+	Channel Channel `json:"ch"`
+	Address string  `json:"addr"`
+	Method  Method  `json:"m"`
+	Dialect string  `json:"d"`
+	Client  string  `json:"c,omitempty"`
+	Tenant  string  `json:"t,omitempty"`
 }
 
 const sessionUse = "session record"
@@ -79,14 +79,10 @@ func (s *Service) unsealSession(r SessionRecord) (Session, error) {
 	if err := json.Unmarshal(plain, &d); err != nil {
 		return Session{}, err
 	}
-	address, err := ParseAddress(d.Channel, d.Address, "")
-	if err != nil {
-		return Session{}, err
-	}
 	return Session{
 		ID:      r.ID,
 		Subject: d.Subject,
-		Address: address,
+		Address: RestoreAddress(d.Channel, d.Address),
 		Method:  d.Method,
 		Dialect: d.Dialect,
 		Client:  d.Client,

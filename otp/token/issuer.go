@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package token
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+// ErrExpired says that a token is one of this realm, and too old.
+var ErrExpired = errors.New("token has expired")
+
+// MaxLength is the longest token that is looked at, in bytes.
+const MaxLength = 8 << 10
+
+// Type is what a JWT is for (RFC 8725 §3.11): one of a type is never taken
+// for another.
+type Type string
+
+// The types, as they stand in the typ header.
+const (
+	Access  Type = "at+jwt" // RFC 9068
+	ID      Type = "JWT"    // OpenID Connect
+	Renewal Type = "rt+jwt"
+)
+
+// Issuer signs and verifies the JWTs of a realm: RS256, with the realm's own
+// key.
+type Issuer struct {
+	url    string
+	keys   *keySet
+	sealed *Sealed
+	now    func() time.Time
+}
+
+// NewIssuer returns the issuer of a service's realm. Its iss is the site's
+// public URL with a slash at its end, as Auth0's clients expect it.
+func NewIssuer(s *otp.Service) *Issuer {
+	return &Issuer{
+		url:    s.PublicURL().String() + "/",
+		keys:   newKeySet(s),
+		sealed: NewSealed(s.Keys(), s.Realm(), "bearer"),
+		now:    time.Now,
+	}
+}
+
+// URL returns the iss of every token.
+func (i *Issuer) URL() string { return i.url }
+
+// Now returns the issuer's time.
+func (i *Issuer) Now() time.Time { return i.now() }
+
+// JWKS returns the public keys (RFC 7517). The error is the store's.
+func (i *Issuer) JWKS(ctx context.Context) (jose.JSONWebKeySet, error) {
+	key, err := i.keys.current(ctx)
+	if err != nil {
+		return jose.JSONWebKeySet{}, err
+	}
+	return jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key.public}}, nil
+}
+
+// sessionClaim carries the session itself, sealed: whatever claims a dialect
+// documents, this one says who the bearer is.
+const sessionClaim = "otp"
+
+// SignAccess returns an access token for a session with a dialect's claims.
+// Unless the claims say otherwise its audience is the issuer; iss, iat, exp
+// and the sealed session are set here. The token never outlives the session.
+func (i *Issuer) SignAccess(ctx context.Context, x otp.Session, lifetime time.Duration, claims map[string]any) (string, error) {
+	now := i.now()
+	expires := now.Add(lifetime)
+	if x.Expires.Before(expires) {
+		expires = x.Expires
+	}
+	all := maps.Clone(claims)
+	if all == nil {
+		all = make(map[string]any)
+	}
+	if _, ok := all["aud"]; !ok {
+		all["aud"] = i.url
+	}
+	all["exp"] = expires.Unix()
+	all[sessionClaim] = i.sealed.Seal(x, now)
+	return i.Sign(ctx, Access, all)
+}
+
+// Sign returns a JWT with the claims; iss and iat are set here. exp must be
+// among them, in seconds.
+func (i *Issuer) Sign(ctx context.Context, typ Type, claims map[string]any) (string, error) {
+	key, err := i.keys.current(ctx)
+	if err != nil {
+		return "", err
+	}
+	all := maps.Clone(claims)
+	all["iss"] = i.url
+	all["iat"] = i.now().Unix()
+	payload, err := json.Marshal(all)
+	if err != nil {
+		return "", err
+	}
+	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", key.id)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key.private}, options)
+	if err != nil {
+		return "", err
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		return "", err
+	}
+	return signed.CompactSerialize()
+}
+
+// ParseAccess returns the session of an access token. It returns
+// [ErrInvalid] for anything that isn't an access token of this realm,
+// [ErrExpired] for one that is too old, together with its session, or the
+// store's error. It doesn't know of revocations.
+func (i *Issuer) ParseAccess(ctx context.Context, raw string) (otp.Session, error) {
+	claims, err := i.Parse(ctx, Access, raw)
+	if err != nil && !errors.Is(err, ErrExpired) {
+		return otp.Session{}, err
+	}
+	text, _ := claims[sessionClaim].(string)
+	x, _, _, openErr := i.sealed.Open(text)
+	if openErr != nil {
+		return otp.Session{}, openErr
+	}
+	return x, err
+}
+
+// Parse verifies a JWT of a type and returns its claims, with the errors of
+// [Issuer.ParseAccess]. Only RS256 under the realm's own key is taken; the
+// token's other headers are not looked at (RFC 8725 §3.1).
+func (i *Issuer) Parse(ctx context.Context, typ Type, raw string) (map[string]any, error) {
+	if len(raw) > MaxLength || strings.Count(raw, ".") != 2 {
+		return nil, ErrInvalid
+	}
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
+	if err != nil {
+		return nil, ErrInvalid
+	}
+	key, err := i.keys.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	header := signed.Signatures[0].Protected
+	if header.KeyID != key.id || header.ExtraHeaders[jose.HeaderType] != string(typ) {
+		return nil, ErrInvalid
+	}
+	payload, err := signed.Verify(&key.private.PublicKey)
+	if err != nil {
+		return nil, ErrInvalid
+	}
+	var claims map[string]any
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		return nil, ErrInvalid
+	}
+	expires, ok := claims["exp"].(float64)
+	if claims["iss"] != i.url || !ok {
+		return nil, ErrInvalid
+	}
+	if !i.now().Before(time.Unix(int64(expires), 0)) {
+		return claims, ErrExpired
+	}
+	return claims, nil
+}

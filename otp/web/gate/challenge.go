@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gate
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// ReturnParameter is the login page's query parameter for where to go
+// afterwards.
+const ReturnParameter = "return_to"
+
+// refuse answers a request that needs a session in the way that its client
+// understands.
+func (g *Gate) refuse(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	wire.SetPrivate(h)
+	login := g.LoginPath + "?" + url.Values{ReturnParameter: {returnAddress(r)}}.Encode()
+	switch {
+	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc"):
+		h.Set("Content-Type", "application/grpc")
+		h.Set("Grpc-Status", "16") // UNAUTHENTICATED
+		h.Set("Grpc-Message", "sign in first")
+		w.WriteHeader(http.StatusOK)
+	case r.Header.Get("Upgrade") != "":
+		g.unauthorized(w, login)
+	case r.Header.Get("Hx-Request") == "true":
+		h.Set("Hx-Redirect", login)
+		g.unauthorized(w, login)
+	case isNavigation(r):
+		h.Set("Location", login)
+		w.WriteHeader(http.StatusSeeOther)
+	default:
+		g.unauthorized(w, login)
+	}
+}
+
+// isNavigation tells a person's browser from a program: Fetch metadata where
+// there is some, else the Accept header.
+func isNavigation(r *http.Request) bool {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) &&
+		strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// returnAddress is where a visitor wanted to go. What a form posted to is no
+// page to come back to.
+func returnAddress(r *http.Request) string {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return "/"
+	}
+	return r.URL.RequestURI()
+}
+
+func (g *Gate) unauthorized(w http.ResponseWriter, login string) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="`+g.Service.Realm()+`"`)
+	writeProblem(w, http.StatusUnauthorized, "sign in first", g.Service.PublicURL().String()+login)
+}
+
+// writeProblem answers with problem details (RFC 9457).
+func writeProblem(w http.ResponseWriter, status int, detail, loginURL string) {
+	problem := map[string]any{
+		"type":   "about:blank",
+		"title":  http.StatusText(status),
+		"status": status,
+		"detail": detail,
+	}
+	if loginURL != "" {
+		problem["login_url"] = loginURL
+	}
+	wire.WriteJSONAs(w, "application/problem+json; charset=utf-8", status, problem)
+}
+
+// ReturnPath returns the part of an address to return to that is safe: a path
+// on this site with its query and fragment, or "/" for anything else.
+func ReturnPath(address string) string {
+	if len(address) < 1 || address[0] != '/' || len(address) > 1 && (address[1] == '/' || address[1] == '\\') {
+		return "/"
+	}
+	for i := range len(address) {
+		if c := address[i]; c <= ' ' || c == '\\' || c == 0x7f {
+			return "/"
+		}
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil {
+		return "/"
+	}
+	return address
+}

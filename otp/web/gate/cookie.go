@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gate
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/token"
+)
+
+// SessionCookie is the cookie of a browser's session: sealed, HttpOnly,
+// SameSite=Lax, and Secure unless the site is plain http on a loopback host.
+type SessionCookie struct {
+	// Name is otp with the prefix that the other fields allow, or the
+	// admin's choice.
+	Name string
+	// Domain is set where the cookie is for a parent domain too.
+	Domain string
+	Secure bool
+	// Idle is how long a session may rest; 0: for ever.
+	Idle   time.Duration
+	Sealed *token.Sealed
+	// Now is the time.
+	Now func() time.Time
+}
+
+// DefaultCookieName returns the name under which browsers guard a cookie
+// best (RFC 6265bis §4.1.3).
+func DefaultCookieName(secure bool, domain string) string {
+	switch {
+	case !secure:
+		return "otp"
+	case domain != "":
+		return "__Secure-otp"
+	}
+	return "__Host-otp"
+}
+
+// Set gives the browser a session.
+func (c *SessionCookie) Set(h http.Header, x otp.Session) {
+	now := c.Now()
+	cookie := c.cookie(c.Sealed.Seal(x, now))
+	cookie.MaxAge = int(x.Expires.Sub(now) / time.Second)
+	h.Add("Set-Cookie", cookie.String())
+}
+
+// Clear takes the session from the browser.
+func (c *SessionCookie) Clear(h http.Header) {
+	cookie := c.cookie("")
+	cookie.MaxAge = -1
+	h.Add("Set-Cookie", cookie.String())
+}
+
+func (c *SessionCookie) cookie(value string) *http.Cookie {
+	return &http.Cookie{
+		Name:     c.Name,
+		Value:    value,
+		Domain:   c.Domain,
+		Path:     "/",
+		Secure:   c.Secure,
+		HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// read returns the session in a request's cookie if it holds by its own
+// times, and whether it should be set anew: a quarter of its idle time is
+// over, or it was sealed under an older secret.
+func (c *SessionCookie) read(r *http.Request) (x otp.Session, renew, ok bool) {
+	value, ok := soleCookie(r.Header["Cookie"], c.Name)
+	if !ok {
+		return x, false, false
+	}
+	x, seen, current, err := c.Sealed.Open(value)
+	if err != nil {
+		return x, false, false
+	}
+	now := c.Now()
+	rested := now.Sub(seen)
+	if !now.Before(x.Expires) || c.Idle > 0 && rested >= c.Idle {
+		return x, false, false
+	}
+	return x, !current || c.Idle > 0 && rested >= c.Idle/4, true
+}
+
+// soleCookie returns the value of the one cookie of a name. Two of a name
+// are an attempt to plant one: neither is taken.
+func soleCookie(headers []string, name string) (value string, ok bool) {
+	found := 0
+	for _, header := range headers {
+		for part := range strings.SplitSeq(header, ";") {
+			part = strings.TrimLeft(part, " \t")
+			if len(part) > len(name) && part[len(name)] == '=' && part[:len(name)] == name {
+				value = part[len(name)+1:]
+				found++
+			}
+		}
+	}
+	return value, found == 1
+}
+
+// hideCookies removes the cookies of these names from what the app gets.
+func hideCookies(h http.Header, names []string) {
+	headers := h["Cookie"]
+	if !hasCookie(headers, names) {
+		return
+	}
+	var kept []string
+	for _, header := range headers {
+		for part := range strings.SplitSeq(header, ";") {
+			part = strings.TrimSpace(part)
+			if part != "" && !isCookieOf(part, names) {
+				kept = append(kept, part)
+			}
+		}
+	}
+	if kept == nil {
+		delete(h, "Cookie")
+		return
+	}
+	h["Cookie"] = []string{strings.Join(kept, "; ")}
+}
+
+func hasCookie(headers, names []string) bool {
+	for _, header := range headers {
+		for part := range strings.SplitSeq(header, ";") {
+			if isCookieOf(strings.TrimLeft(part, " \t"), names) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isCookieOf(part string, names []string) bool {
+	for _, name := range names {
+		if len(part) > len(name) && part[len(name)] == '=' && part[:len(name)] == name {
+			return true
+		}
+	}
+	return false
+}

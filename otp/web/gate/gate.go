@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gate
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/token"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// Config is what a [Gate] needs.
+type Config struct {
+	Service *otp.Service
+	Issuer  *token.Issuer
+	Cookie  *SessionCookie
+	Rules   Rules
+	// LoginPath is the path of the login page.
+	LoginPath string
+	// HiddenCookies are names of further cookies of ours that the app has no
+	// business with.
+	HiddenCookies []string
+	// OnIdentity is told who makes a request that passes. It may be nil.
+	OnIdentity func(r *http.Request, x otp.Session)
+}
+
+// Gate decides on the requests for the app.
+type Gate struct {
+	Config
+	hidden []string
+}
+
+// New returns a gate.
+func New(c Config) *Gate {
+	return &Gate{Config: c, hidden: append([]string{c.Cookie.Name}, c.HiddenCookies...)}
+}
+
+// Next is the app.
+type Next func(w http.ResponseWriter, r *http.Request) error
+
+// Serve passes a request to the app with the identity headers of who makes
+// it, or answers it where the path needs a session and there is none. The
+// client's own identity headers must have been stripped.
+func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
+	visitor, err := g.Identify(r)
+	if g.Rules.Protects(r.URL) && !visitor.SignedIn() {
+		switch {
+		case err != nil:
+			wire.SetPrivate(w.Header())
+			wire.SetRetryAfter(w.Header(), err)
+			writeProblem(w, http.StatusServiceUnavailable, "sessions can't be checked right now", "")
+			return nil
+		case !wire.IsPreflight(r):
+			g.refuse(w, r)
+			return nil
+		}
+		makeHarmless(r)
+	}
+	if visitor.SignedIn() {
+		setIdentity(r.Header, visitor.Session)
+		if g.OnIdentity != nil {
+			g.OnIdentity(r, visitor.Session)
+		}
+		if visitor.renew && r.Header.Get("Upgrade") == "" {
+			w = &renewingWriter{ResponseWriter: w, cookie: g.Cookie, session: visitor.Session}
+		}
+	}
+	hideCookies(r.Header, g.hidden)
+	return next(w, r)
+}
+
+// makeHarmless takes from a preflight what could turn it into another
+// request behind us.
+func makeHarmless(r *http.Request) {
+	for _, name := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
+		r.Header.Del(name)
+	}
+	r.Body = http.NoBody
+	r.ContentLength = 0
+	r.TransferEncoding = nil
+}
+
+// Visitor is who makes a request.
+type Visitor struct {
+	// Session is the visitor's, or the zero Session.
+	Session otp.Session
+	// Bearer is true where a bearer token proved it, not the cookie.
+	Bearer bool
+
+	renew bool
+}
+
+// SignedIn reports whether the visitor has a session.
+func (v Visitor) SignedIn() bool { return v.Session.ID != "" }
+
+// Identify returns who makes a request: by a bearer token of ours, else by
+// the session cookie. A session that has ended, was revoked, or belongs to
+// somebody who may no longer sign in is nobody's. Where that can't be told,
+// the visitor is nobody and err says why.
+func (g *Gate) Identify(r *http.Request) (Visitor, error) {
+	if bearer := wire.Bearer(r); bearer != "" {
+		x, err := g.Issuer.ParseAccess(r.Context(), bearer)
+		switch {
+		case err == nil:
+			return g.judge(r.Context(), Visitor{Session: x, Bearer: true})
+		case !errors.Is(err, token.ErrInvalid) && !errors.Is(err, token.ErrExpired):
+			return Visitor{}, err
+		}
+	}
+	if x, renew, ok := g.Cookie.read(r); ok {
+		return g.judge(r.Context(), Visitor{Session: x, renew: renew})
+	}
+	return Visitor{}, nil
+}
+
+func (g *Gate) judge(ctx context.Context, v Visitor) (Visitor, error) {
+	watch := g.Service.Watch()
+	if !watch.Fresh(ctx) {
+		return Visitor{}, &otp.RetryError{Err: otp.ErrUnavailable}
+	}
+	x := v.Session
+	if watch.Revoked(x.ID, x.Subject, x.Created) || !g.Service.Admits(x.Address) {
+		return Visitor{}, nil
+	}
+	return v, nil
+}

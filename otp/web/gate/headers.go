@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gate
+
+import (
+	"net/http"
+	"net/textproto"
+	"strings"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+// The headers that tell the app who is signed in.
+const (
+	RemoteUser    = "Remote-User"
+	RemoteEmail   = "Remote-Email"
+	RemotePhone   = "Remote-Phone"
+	RemoteGroups  = "Remote-Groups"
+	RemoteSubject = "Remote-Subject"
+)
+
+var identityHeaders = [...]string{RemoteUser, RemoteEmail, RemotePhone, RemoteGroups, RemoteSubject}
+
+// StripIdentity removes the identity headers that a client sent, in every
+// spelling that some server behind folds to the same name (case, and - _ .),
+// and removes them from what Connection and Trailer name: a proxy would
+// delete ours, or take them from after the body.
+func StripIdentity(r *http.Request) {
+	for name := range r.Header {
+		if isIdentityHeader(name) {
+			delete(r.Header, name)
+		}
+	}
+	stripListed(r.Header, "Connection")
+	stripListed(r.Header, "Trailer")
+	for name := range r.Trailer {
+		if isIdentityHeader(name) {
+			delete(r.Trailer, name)
+		}
+	}
+}
+
+func isIdentityHeader(name string) bool {
+	for _, header := range identityHeaders {
+		if foldsTo(name, header) {
+			return true
+		}
+	}
+	return false
+}
+
+// foldsTo compares header names as lenient servers do.
+func foldsTo(name, header string) bool {
+	if len(name) != len(header) {
+		return false
+	}
+	for i := range len(name) {
+		if foldByte(name[i]) != foldByte(header[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func foldByte(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A'
+	case c == '_' || c == '.':
+		return '-'
+	}
+	return c
+}
+
+// stripListed removes identity headers from a header that lists names.
+func stripListed(h http.Header, list string) {
+	values := h[list]
+	if !listsIdentity(values) {
+		return
+	}
+	var kept []string
+	for _, value := range values {
+		var names []string
+		for name := range strings.SplitSeq(value, ",") {
+			if name = textproto.TrimString(name); !isIdentityHeader(name) {
+				names = append(names, name)
+			}
+		}
+		if len(names) > 0 {
+			kept = append(kept, strings.Join(names, ", "))
+		}
+	}
+	if kept == nil {
+		delete(h, list)
+		return
+	}
+	h[list] = kept
+}
+
+func listsIdentity(values []string) bool {
+	for _, value := range values {
+		for name := range strings.SplitSeq(value, ",") {
+			if isIdentityHeader(textproto.TrimString(name)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// setIdentity tells the app who is signed in. Each value is in a slice of its
+// own: later handlers edit them in place.
+func setIdentity(h http.Header, x otp.Session) {
+	address := x.Address.String()
+	h[RemoteUser] = []string{address}
+	if x.Address.Channel() == otp.SMS {
+		h[RemotePhone] = []string{address}
+	} else {
+		h[RemoteEmail] = []string{address}
+	}
+	h[RemoteSubject] = []string{x.Subject}
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package web is a site's whole HTTP side: it sends each request to the
+// dialect that it belongs to, or through the gate to the app.
+package web
+
+import (
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp/web/gate"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// bodyDeadline is how long a request to one of our endpoints may take to
+// arrive, however slowly it trickles.
+const bodyDeadline = 5 * time.Second
+
+// Config is what a [Site] needs.
+type Config struct {
+	Gate *gate.Gate
+	// APIs are the dialects in the order of the site's configuration. Of two
+	// that share a path the request's credential decides, then the order.
+	APIs []wire.API
+	// Origin is the site's own web origin.
+	Origin string
+	// PagesPath is the path below which everything is ours.
+	PagesPath string
+	// Caller tells who makes a request.
+	Caller func(*http.Request) wire.Caller
+	// OnAnswer is told of a request that is ours, before it is answered: the
+	// server in front must not log its address. It may be nil.
+	OnAnswer func(*http.Request)
+	Logger   *slog.Logger
+}
+
+// Site serves one site.
+type Site struct {
+	Config
+	paths map[string]*resource
+	// owned are the canonical forms of the paths that are always ours.
+	owned map[string]string
+}
+
+// resource is all that the dialects have on one path.
+type resource struct {
+	endpoints []endpoint
+	// fail is the API that answers what no endpoint takes, where the path is
+	// always ours.
+	fail *wire.API
+}
+
+type endpoint struct {
+	wire.Endpoint
+	api *wire.API
+}
+
+// NewSite returns a site.
+func NewSite(c Config) *Site {
+	s := &Site{Config: c, paths: make(map[string]*resource), owned: make(map[string]string)}
+	for i := range c.APIs {
+		api := &c.APIs[i]
+		for _, e := range api.Endpoints {
+			s.add(endpoint{Endpoint: e, api: api})
+		}
+	}
+	return s
+}
+
+func (s *Site) add(e endpoint) {
+	res := s.paths[e.Path]
+	if res == nil {
+		res = &resource{}
+		s.paths[e.Path] = res
+	}
+	res.endpoints = append(res.endpoints, e)
+	if e.Documented && res.fail == nil {
+		res.fail = e.api
+	}
+	if e.Owns == nil || e.api.Exclusive {
+		s.owned[gate.Canonical(e.Path)] = e.Path
+	}
+}
+
+// ServeHTTP answers what is ours and passes everything else to next, the app,
+// with the identity of who makes the request. It returns next's error.
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request, next gate.Next) error {
+	gate.StripIdentity(r)
+	if res := s.paths[r.URL.Path]; res != nil && !gate.Ambiguous(r.URL) {
+		if s.dispatch(w, r, res) {
+			return nil
+		}
+	} else if s.isDisguised(r.URL) {
+		s.refusePath(w, r)
+		return nil
+	}
+	return s.Gate.Serve(w, r, next)
+}
+
+// dispatch answers a request on one of our paths, or returns false where it
+// is the app's.
+func (s *Site) dispatch(w http.ResponseWriter, r *http.Request, res *resource) bool {
+	if wire.IsPreflight(r) {
+		return s.preflight(w, r, res)
+	}
+	candidates := res.taking(r.Method)
+	if len(candidates) == 0 {
+		if res.fail == nil {
+			return false
+		}
+		w.Header().Set("Allow", strings.Join(res.methods(), ", "))
+		s.answer(w, r, res.fail, func(w http.ResponseWriter, r *http.Request) {
+			res.fail.Fail(w, r, wire.ErrMethod)
+		})
+		return true
+	}
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(bodyDeadline)) // not every writer can; those have no slow bodies
+	for _, e := range candidates {
+		if e.Owns == nil || e.Owns(r) {
+			s.serve(w, r, e)
+			_ = connection.SetReadDeadline(time.Time{})
+			return true
+		}
+	}
+	for _, e := range candidates {
+		if e.api.Exclusive {
+			s.serve(w, r, e)
+			_ = connection.SetReadDeadline(time.Time{})
+			return true
+		}
+	}
+	_ = connection.SetReadDeadline(time.Time{})
+	return false
+}
+
+func (res *resource) taking(method string) []endpoint {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	var candidates []endpoint
+	for _, e := range res.endpoints {
+		if e.Method == method {
+			candidates = append(candidates, e)
+		}
+	}
+	return candidates
+}
+
+func (res *resource) methods() []string {
+	methods := make(map[string]bool)
+	for _, e := range res.endpoints {
+		methods[e.Method] = true
+		if e.Method == http.MethodGet {
+			methods[http.MethodHead] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(methods))
+}
+
+// serve lets an endpoint answer, unless the request comes from where it may
+// not come from.
+func (s *Site) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
+	handle := e.Serve
+	origin := wire.JudgeOrigin(r, s.Origin, e.api.Origins)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		switch {
+		case r.TLS != nil && !r.TLS.HandshakeComplete:
+			handle = failWith(e.api, wire.ErrEarlyData)
+		case origin == wire.Foreign:
+			handle = failWith(e.api, wire.ErrCrossSite)
+		}
+	}
+	if origin == wire.Allowed {
+		wire.AllowOrigin(w.Header(), r)
+	}
+	s.answer(w, r, e.api, handle)
+}
+
+func failWith(api *wire.API, err error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { api.Fail(w, r, err) }
+}
+
+// preflight answers for origins that may call an endpoint of the path.
+func (s *Site) preflight(w http.ResponseWriter, r *http.Request, res *resource) bool {
+	alwaysOurs := false
+	for _, e := range res.endpoints {
+		if origin := wire.JudgeOrigin(r, s.Origin, e.api.Origins); origin == wire.Allowed || origin == wire.SameOrigin {
+			s.answer(w, r, e.api, func(w http.ResponseWriter, r *http.Request) {
+				wire.Preflight(w, r, res.methods())
+			})
+			return true
+		}
+		alwaysOurs = alwaysOurs || e.Owns == nil || e.api.Exclusive
+	}
+	if alwaysOurs {
+		s.answer(w, r, res.endpoints[0].api, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Add("Vary", "Origin")
+			w.WriteHeader(http.StatusNoContent)
+		})
+	}
+	return alwaysOurs
+}
+
+// answer runs a handler of ours and logs one line of it without addresses,
+// queries or secrets.
+func (s *Site) answer(w http.ResponseWriter, r *http.Request, api *wire.API, handle http.HandlerFunc) {
+	if s.OnAnswer != nil {
+		s.OnAnswer(r)
+	}
+	caller := s.Caller(r)
+	wire.SetPrivate(w.Header())
+	recorder := &statusRecorder{ResponseWriter: w}
+	began := time.Now()
+	handle(recorder, wire.WithCaller(r, caller))
+	s.Logger.Info("answered",
+		slog.String("api", api.Name),
+		slog.String("method", r.Method),
+		slog.String("path", r.URL.Path),
+		slog.Int("status", recorder.status),
+		slog.Duration("duration", time.Since(began)),
+		slog.String("request_id", caller.RequestID),
+	)
+}
+
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusRecorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusRecorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach what is below.
+func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// isDisguised reports whether a path is one of ours in another spelling, such
+// as a server behind may fold to the same: it must not get there.
+func (s *Site) isDisguised(u *url.URL) bool {
+	if !gate.Ambiguous(u) && !s.mayFold(u.Path) {
+		return false
+	}
+	canonical := gate.Canonical(u.Path)
+	if _, ok := s.owned[canonical]; ok {
+		return true
+	}
+	return canonical == s.PagesPath || strings.HasPrefix(canonical, s.PagesPath+"/")
+}
+
+// mayFold is a quick look that spares most of the app's requests the
+// canonical form: only a path in the spelling of one of ours, or below our
+// pages, goes on.
+func (s *Site) mayFold(path string) bool {
+	if len(path) >= len(s.PagesPath) && strings.EqualFold(path[:len(s.PagesPath)], s.PagesPath) {
+		return true
+	}
+	trimmed := strings.TrimRight(path, "/ .")
+	for canonical := range s.owned {
+		if len(canonical) == len(trimmed) && strings.EqualFold(canonical, trimmed) {
+			return true
+		}
+	}
+	return false
+}
+
+// refusePath answers a disguised path: 400 where it is ambiguous, else 404.
+func (s *Site) refusePath(w http.ResponseWriter, r *http.Request) {
+	status := http.StatusNotFound
+	if gate.Ambiguous(r.URL) {
+		status = http.StatusBadRequest
+	}
+	pages := wire.API{Name: "portal"}
+	s.answer(w, r, &pages, func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, http.StatusText(status), status)
+	})
+}

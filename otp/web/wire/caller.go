@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+)
+
+// Caller is what the server in front knows of a request's sender.
+type Caller struct {
+	// IP is the client's address as the server trusts it; invalid where it
+	// has none.
+	IP netip.Addr
+	// RequestID is unique to the request.
+	RequestID string
+}
+
+type callerKey struct{}
+
+// WithCaller returns the request with its caller attached.
+func WithCaller(r *http.Request, c Caller) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
+}
+
+// CallerOf returns the caller attached to a request.
+func CallerOf(r *http.Request) Caller {
+	c, _ := r.Context().Value(callerKey{}).(Caller)
+	return c
+}
+
+// maxLanguages is the longest list of languages that is looked at, in bytes.
+const maxLanguages = 256
+
+// Languages returns the languages that a request prefers, as the list of an
+// Accept-Language header (RFC 9110 §12.5.4), or "".
+func Languages(r *http.Request) string {
+	languages := r.Header.Get("Accept-Language")
+	if len(languages) > maxLanguages {
+		return ""
+	}
+	return languages
+}
+
+// Bearer returns the request's bearer token (RFC 6750 §2.1), or "".
+func Bearer(r *http.Request) string {
+	const scheme = "bearer "
+	authorization := r.Header.Get("Authorization")
+	if len(authorization) <= len(scheme) || !equalFoldASCII(authorization[:len(scheme)], scheme) {
+		return ""
+	}
+	return authorization[len(scheme):]
+}
+
+// equalFoldASCII compares with a lower-case pattern.
+func equalFoldASCII(s, lower string) bool {
+	if len(s) != len(lower) {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+// What can be wrong with a request before its meaning is looked at.
+var (
+	ErrMethod    = errors.New("method not allowed")
+	ErrTooLarge  = errors.New("request body is over 8 KiB")
+	ErrMediaType = errors.New("unsupported content type or encoding")
+	ErrMalformed = errors.New("request body can't be parsed")
+	ErrSlow      = errors.New("request body did not arrive in time")
+	ErrEarlyData = errors.New("request came as early data")
+	ErrCrossSite = errors.New("request comes from a foreign origin")
+	ErrPath      = errors.New("ambiguous path")
+)
+
+// Status returns the HTTP status of an error of this package or of package
+// otp that dialects don't document otherwise. Errors of neither are 500.
+func Status(err error) int {
+	for _, known := range []struct {
+		err    error
+		status int
+	}{
+		{ErrMethod, http.StatusMethodNotAllowed},
+		{ErrTooLarge, http.StatusRequestEntityTooLarge},
+		{ErrMediaType, http.StatusUnsupportedMediaType},
+		{ErrMalformed, http.StatusBadRequest},
+		{ErrSlow, http.StatusRequestTimeout},
+		{ErrEarlyData, http.StatusTooEarly},
+		{ErrCrossSite, http.StatusForbidden},
+		{ErrPath, http.StatusBadRequest},
+		{otp.ErrThrottled, http.StatusTooManyRequests},
+		{otp.ErrCoolDown, http.StatusTooManyRequests},
+		{otp.ErrUnavailable, http.StatusServiceUnavailable},
+	} {
+		if errors.Is(err, known.err) {
+			return known.status
+		}
+	}
+	return http.StatusInternalServerError
+}
