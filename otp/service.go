@@ -121,6 +121,23 @@ func (s *Service) ParseAddress(c Channel, text string) (Address, error) {
 // Admits reports whether an address may be signed in now.
 func (s *Service) Admits(a Address) bool { return s.admission.Admits(a) }
 
+// Holds judges a session that was opened before: nil where it still holds,
+// [ErrNoSession] where it has ended, was revoked or belongs to somebody who
+// may no longer sign in, or [ErrUnavailable] in a [RetryError] where that
+// can't be told. Mostly it needs no round trip to the store.
+func (s *Service) Holds(ctx context.Context, x Session) error {
+	if !time.Now().Before(x.Expires) {
+		return ErrNoSession
+	}
+	if !s.watch.Fresh(ctx) {
+		return &RetryError{Err: ErrUnavailable, After: defaultRetryWait}
+	}
+	if s.watch.Revoked(x.ID, x.Subject, x.Created) || !s.Admits(x.Address) {
+		return ErrNoSession
+	}
+	return nil
+}
+
 // delivers reports whether an address gets messages. Those that don't are
 // answered just like those that do.
 func (s *Service) delivers(a Address) bool {

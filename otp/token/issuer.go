@@ -35,20 +35,22 @@ const (
 // Issuer signs and verifies the JWTs of a realm: RS256, with the realm's own
 // key.
 type Issuer struct {
-	url    string
-	keys   *keySet
-	sealed *Sealed
-	now    func() time.Time
+	url     string
+	service *otp.Service
+	keys    *keySet
+	sealed  *Sealed
+	now     func() time.Time
 }
 
 // NewIssuer returns the issuer of a service's realm. Its iss is the site's
 // public URL with a slash at its end, as Auth0's clients expect it.
 func NewIssuer(s *otp.Service) *Issuer {
 	return &Issuer{
-		url:    s.PublicURL().String() + "/",
-		keys:   newKeySet(s),
-		sealed: NewSealed(s.Keys(), s.Realm(), "bearer"),
-		now:    time.Now,
+		url:     s.PublicURL().String() + "/",
+		service: s,
+		keys:    newKeySet(s),
+		sealed:  NewSealed(s.Keys(), s.Realm(), "bearer"),
+		now:     time.Now,
 	}
 }
 
@@ -116,6 +118,31 @@ func (i *Issuer) Sign(ctx context.Context, typ Type, claims map[string]any) (str
 		return "", err
 	}
 	return signed.CompactSerialize()
+}
+
+// Authenticate returns the session that an access token proves. It returns
+// [ErrInvalid] for anything that isn't an access token of this realm,
+// [ErrExpired] for one that is too old, [otp.ErrNoSession] where the session
+// has ended before, or an error of the store.
+func (i *Issuer) Authenticate(ctx context.Context, raw string) (otp.Session, error) {
+	x, err := i.ParseAccess(ctx, raw)
+	if err == nil {
+		err = i.service.Holds(ctx, x)
+	}
+	if err != nil {
+		return otp.Session{}, err
+	}
+	return x, nil
+}
+
+// Issued reports whether a bearer token is an access token of this realm,
+// whether or not it still holds.
+func (i *Issuer) Issued(ctx context.Context, raw string) bool {
+	if raw == "" {
+		return false
+	}
+	_, err := i.ParseAccess(ctx, raw)
+	return err == nil || errors.Is(err, ErrExpired)
 }
 
 // ParseAccess returns the session of an access token. It returns

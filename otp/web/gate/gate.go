@@ -3,7 +3,6 @@
 package gate
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -102,28 +101,26 @@ func (v Visitor) SignedIn() bool { return v.Session.ID != "" }
 // the visitor is nobody and err says why.
 func (g *Gate) Identify(r *http.Request) (Visitor, error) {
 	if bearer := wire.Bearer(r); bearer != "" {
-		x, err := g.Issuer.ParseAccess(r.Context(), bearer)
+		x, err := g.Issuer.Authenticate(r.Context(), bearer)
 		switch {
 		case err == nil:
-			return g.judge(r.Context(), Visitor{Session: x, Bearer: true})
+			return Visitor{Session: x, Bearer: true}, nil
+		case errors.Is(err, otp.ErrNoSession):
+			return Visitor{}, nil
 		case !errors.Is(err, token.ErrInvalid) && !errors.Is(err, token.ErrExpired):
 			return Visitor{}, err
 		}
 	}
-	if x, renew, ok := g.Cookie.read(r); ok {
-		return g.judge(r.Context(), Visitor{Session: x, renew: renew})
-	}
-	return Visitor{}, nil
-}
-
-func (g *Gate) judge(ctx context.Context, v Visitor) (Visitor, error) {
-	watch := g.Service.Watch()
-	if !watch.Fresh(ctx) {
-		return Visitor{}, &otp.RetryError{Err: otp.ErrUnavailable}
-	}
-	x := v.Session
-	if watch.Revoked(x.ID, x.Subject, x.Created) || !g.Service.Admits(x.Address) {
+	x, renew, ok := g.Cookie.read(r)
+	if !ok {
 		return Visitor{}, nil
 	}
-	return v, nil
+	err := g.Service.Holds(r.Context(), x)
+	switch {
+	case err == nil:
+		return Visitor{Session: x, renew: renew}, nil
+	case errors.Is(err, otp.ErrNoSession):
+		return Visitor{}, nil
+	}
+	return Visitor{}, err
 }
