@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storetest
+
+import (
+	"errors"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+var sessionPromises = []promise{
+	{"a session is kept and renewed", func(t *trial) {
+		s, opened := t.signIn(newPerson("alice"))
+		for i := range 3 {
+			next := tag("refresh " + string(rune('0'+i)))
+			got, err := t.store.Renew(t.Context(), s.ID, []otp.Tag{s.Refresh}, next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Refresh = next
+			t.wantSession(got, s, opened)
+			t.wantEqual("Since", got.Since, opened)
+			t.advance(time.Hour)
+		}
+	}},
+	{"any of several tags may renew", func(t *trial) {
+		s, _ := t.signIn(newPerson("alice"))
+		t.renew(s.ID, tag("next"), tag("x"), s.Refresh)
+		t.renew(s.ID, tag("last"), tag("next"), tag("x"))
+	}},
+	{"a session ends with its lifetime, renewed or not", func(t *trial) {
+		s, _ := t.signIn(newPerson("alice"))
+		t.advance(s.Lifetime - margin)
+		t.renew(s.ID, tag("next"), s.Refresh)
+		t.advance(2 * margin)
+		t.wantNoSession(s.ID)
+	}},
+	{"a session that never was can't be renewed", func(t *trial) {
+		t.wantNoSession(newSession(newPerson("alice").handle).ID)
+	}},
+	{"a used refresh tag revokes the session", func(t *trial) {
+		s, _ := t.signIn(newPerson("alice"))
+		other, _ := t.signIn(newPerson("bob"))
+		t.advance(time.Hour)
+		t.renew(s.ID, tag("next"), s.Refresh)
+		_, err := t.store.Renew(t.Context(), s.ID, []otp.Tag{s.Refresh}, tag("stolen"))
+		if !errors.Is(err, otp.ErrReused) {
+			t.Fatalf("error is %v, want ErrReused", err)
+		}
+		for _, held := range []otp.Tag{tag("next"), tag("stolen"), s.Refresh} {
+			_, err := t.store.Renew(t.Context(), s.ID, []otp.Tag{held}, tag("x"))
+			if !errors.Is(err, otp.ErrNoSession) {
+				t.Fatalf("error is %v, want ErrNoSession", err)
+			}
+		}
+		told, _ := t.revocations(0)
+		r, ok := told[string(s.ID)]
+		if !ok || len(told) != 1 {
+			t.Fatalf("%d revocations, want the session's alone", len(told))
+		}
+		if rest := s.Lifetime - time.Hour; r.Lifetime > rest || r.Lifetime < rest-margin {
+			t.Fatalf("the revocation is told for %v, want the rest of the session's lifetime, %v", r.Lifetime, rest)
+		}
+		t.renew(other.ID, tag("next"), other.Refresh)
+	}},
+	{"a session without a refresh tag can't be renewed, and stays", func(t *trial) {
+		alice := newPerson("alice")
+		s := newSession(alice.handle)
+		s.Refresh = ""
+		g := alice.guess("g", "the code")
+		g.Browser = "browser"
+		t.accepted(alice.challenge("g", "the code"))
+		t.want(t.verify(g, s), otp.Verified)
+		for _, old := range [][]otp.Tag{nil, {""}, {tag("x")}, {"", tag("x")}} {
+			_, err := t.store.Renew(t.Context(), s.ID, old, tag("next"))
+			if !errors.Is(err, otp.ErrNoSession) {
+				t.Fatalf("error is %v, want ErrNoSession", err)
+			}
+		}
+		if told, _ := t.revocations(0); len(told) > 0 {
+			t.Fatal("the session is revoked")
+		}
+		t.want(t.guess(g), otp.Repeated)
+	}},
+	{"a revoked session can't be renewed", func(t *trial) {
+		s, _ := t.signIn(newPerson("alice"))
+		other, _ := t.signIn(newPerson("bob"))
+		t.revoke(otp.Revocation{Session: s.ID, Lifetime: s.Lifetime})
+		t.wantNoSession(s.ID)
+		t.renew(other.ID, tag("next"), other.Refresh)
+	}},
+	{"revoking a subject leaves the records", func(t *trial) {
+		s, _ := t.signIn(newPerson("alice"))
+		t.revoke(otp.Revocation{Subject: "subject", Lifetime: s.Lifetime})
+		t.renew(s.ID, tag("next"), s.Refresh)
+	}},
+}
+
+// signIn opens a session and returns it and when it was opened.
+func (t *trial) signIn(p person) (otp.SessionRecord, time.Time) {
+	t.Helper()
+	t.accepted(p.challenge("g", "the code"))
+	s := newSession(p.handle)
+	o := t.verify(p.guess("g", "the code"), s)
+	t.want(o, otp.Verified)
+	return s, o.Now
+}
+
+func (t *trial) renew(id otp.SessionID, next otp.Tag, old ...otp.Tag) {
+	t.Helper()
+	s, err := t.store.Renew(t.Context(), id, old, next)
+	if err != nil {
+		t.Fatalf("renew: %v", err)
+	}
+	if s.ID != id || s.Refresh != next {
+		t.Fatal("renew: the session isn't the one that was renewed")
+	}
+}
+
+func (t *trial) wantNoSession(id otp.SessionID) {
+	t.Helper()
+	_, err := t.store.Renew(t.Context(), id, []otp.Tag{tag("refresh")}, tag("next"))
+	if !errors.Is(err, otp.ErrNoSession) {
+		t.Fatalf("renew: error is %v, want ErrNoSession", err)
+	}
+}
