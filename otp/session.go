@@ -27,6 +27,8 @@ type Session struct {
 	Client  string
 	// Tenant is the caller's, echoed only.
 	Tenant string
+	// Scope is what the client was granted, in the dialect's words.
+	Scope string
 	// Since is when the address was first verified, and New whether that was
 	// when this session was opened.
 	Since time.Time
@@ -45,6 +47,7 @@ type sessionDetails struct {
 	Dialect string  `json:"d"`
 	Client  string  `json:"c,omitempty"`
 	Tenant  string  `json:"t,omitempty"`
+	Scope   string  `json:"sc,omitempty"`
 }
 
 const sessionUse = "session record"
@@ -58,6 +61,7 @@ func (s *Service) sealSession(x Session, lifetime time.Duration, refresh Tag) (S
 		Dialect: x.Dialect,
 		Client:  x.Client,
 		Tenant:  x.Tenant,
+		Scope:   x.Scope,
 	})
 	if err != nil {
 		return SessionRecord{}, err
@@ -87,6 +91,7 @@ func (s *Service) unsealSession(r SessionRecord) (Session, error) {
 		Dialect: d.Dialect,
 		Client:  d.Client,
 		Tenant:  d.Tenant,
+		Scope:   d.Scope,
 		Since:   r.Since,
 		Created: r.Created,
 		Expires: r.Created.Add(r.Lifetime),

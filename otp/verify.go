@@ -18,6 +18,8 @@ type Presented struct {
 	Lifetime time.Duration
 	// Renewable asks for a refresh secret.
 	Renewable bool
+	// Scope is kept in the session.
+	Scope string
 }
 
 // VerifyRequest presents a code. Dialect, Client, Address and Purpose must be
@@ -93,6 +95,7 @@ func (s *Service) redeem(ctx context.Context, p Presented, guess Guess, session 
 	}
 	session.ID = s.newSessionID(guess.Handle)
 	session.Subject = Subject(s.realm, session.Address)
+	session.Scope = p.Scope
 	var refresh string
 	var kept Tag
 	if p.Renewable {
@@ -141,6 +144,9 @@ func (s *Service) Refresh(ctx context.Context, id SessionID, secret string) (Ver
 	if !id.Valid() {
 		return Verification{}, ErrNoSession
 	}
+	if !s.watch.Fresh(ctx) { // asked first: a renewal can't be taken back
+		return Verification{}, &RetryError{Err: ErrUnavailable, After: defaultRetryWait}
+	}
 	next, kept := s.newRefresh(id)
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
@@ -152,8 +158,9 @@ func (s *Service) Refresh(ctx context.Context, id SessionID, secret string) (Ver
 	if err != nil {
 		return Verification{}, err
 	}
-	if !s.Admits(session.Address) {
-		return Verification{}, ErrNoSession
+	// A store doesn't know of the end of all of a subject's sessions.
+	if err := s.Holds(ctx, session); err != nil {
+		return Verification{}, err
 	}
 	return Verification{Session: session, Refresh: next}, nil
 }

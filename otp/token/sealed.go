@@ -39,7 +39,7 @@ func (s *Sealed) Seal(x otp.Session, seen time.Time) string {
 	}
 	for _, text := range []string{
 		string(x.ID), x.Subject, string(x.Address.Channel()), x.Address.String(),
-		string(x.Method), x.Dialect, x.Client, x.Tenant,
+		string(x.Method), x.Dialect, x.Client, x.Tenant, x.Scope,
 	} {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
@@ -61,7 +61,7 @@ func (s *Sealed) Open(text string) (x otp.Session, seen time.Time, current bool,
 	channel := otp.Channel(r.text())
 	x.Address = otp.RestoreAddress(channel, r.text())
 	x.Method = otp.Method(r.text())
-	x.Dialect, x.Client, x.Tenant = r.text(), r.text(), r.text()
+	x.Dialect, x.Client, x.Tenant, x.Scope = r.text(), r.text(), r.text(), r.text()
 	if r.broken || len(r.rest) > 0 {
 		return otp.Session{}, time.Time{}, false, ErrInvalid
 	}
