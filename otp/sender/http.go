@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sender
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+// HTTP configures a provider that takes messages by HTTP. URL is required.
+//
+// URL, the values of Headers, and Body may hold the placeholders {otp.to},
+// {otp.text}, {otp.code}, {otp.link}, {otp.subject}, {otp.html}, {otp.id} and
+// {otp.locale}. Each is escaped for where it stands: in the path or the query
+// of the URL, or in a body of the type that the header Content-Type names
+// (JSON by default, form, XML or plain text).
+type HTTP struct {
+	// URL is http or https, with placeholders after the host only.
+	URL string
+	// Method is POST by default.
+	Method  string
+	Headers http.Header
+	// Body is sent as it is written. Empty: a JSON object with the strings
+	// id, to, subject, text, html, code, link and locale, all of them always
+	// there; or nothing, where Method is GET.
+	Body string
+	// Success is how the answer says that the message was taken.
+	Success Success
+	// ID names the header that carries the message's id, the same on every
+	// try. Default: Idempotency-Key.
+	ID string
+	// Countries are the ISO 3166 regions of the phone numbers that this sender
+	// serves; empty: all. For others it returns [ErrCountry].
+	Countries []string
+}
+
+// ErrCountry says that a sender doesn't serve a number's country. Trying it
+// again is useless, but another sender may serve it.
+var ErrCountry = fmt.Errorf("sender doesn't serve the number's country: %w", otp.ErrUndeliverable)
+
+const (
+	defaultBody     = `{"id":"{otp.id}","to":"{otp.to}","subject":"{otp.subject}","text":"{otp.text}","html":"{otp.html}","code":"{otp.code}","link":"{otp.link}","locale":"{otp.locale}"}`
+	defaultIDHeader = "Idempotency-Key"
+	jsonType        = "application/json"
+
+	// maxAnswer is how much of an answer is read.
+	maxAnswer = 64 << 10
+	// connectTimeout ends connections that nobody waits for any more.
+	connectTimeout = 10 * time.Second
+	// idleConnections are kept open for the next message, for idleTimeout.
+	idleConnections = 16
+	idleTimeout     = 90 * time.Second
+)
+
+// NewHTTP returns a sender that makes one request for each message. Redirects
+// aren't followed. An answer that finds fault with the message (400, 404, 410,
+// 413, 422) wraps [otp.ErrUndeliverable]; everything else can be tried again,
+// including what is the configuration's fault, such as a wrong credential.
+func NewHTTP(c HTTP) (otp.Sender, error) {
+	s := &httpSender{method: c.Method, idHeader: c.ID, success: c.Success, countries: c.Countries}
+	if s.method == "" {
+		s.method = http.MethodPost
+	}
+	if !slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodGet}, s.method) {
+		return nil, fmt.Errorf("method %q can't be used; write POST, PUT, PATCH or GET", c.Method)
+	}
+	if s.idHeader == "" {
+		s.idHeader = defaultIDHeader
+	}
+	if !httpguts.ValidHeaderFieldName(s.idHeader) {
+		return nil, fmt.Errorf("id %q is no name of a header; write one like %s", c.ID, defaultIDHeader)
+	}
+	if err := c.Success.validate(); err != nil {
+		return nil, err
+	}
+	for _, country := range c.Countries {
+		if !otp.IsCountry(country) {
+			return nil, fmt.Errorf("country %q is unknown; write ISO 3166 codes such as DE", country)
+		}
+	}
+	for _, prepare := range []func(HTTP) error{s.prepareURL, s.prepareHeaders, s.prepareBody} {
+		if err := prepare(c); err != nil {
+			return nil, err
+		}
+	}
+	s.client = &http.Client{
+		Transport: &http.Transport{
+			Proxy:                  proxy,
+			DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
+			TLSHandshakeTimeout:    connectTimeout,
+			ForceAttemptHTTP2:      true,
+			MaxIdleConnsPerHost:    idleConnections,
+			IdleConnTimeout:        idleTimeout,
+			MaxResponseHeaderBytes: maxAnswer,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return s, nil
+}
+
+var errProxy = errors.New("the environment's HTTP_PROXY or HTTPS_PROXY is no URL")
+
+// proxy is the environment's. Its own error would quote the proxy's password.
+func proxy(r *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(r)
+	if err != nil {
+		return nil, errProxy
+	}
+	return u, nil
+}
+
+type httpSender struct {
+	client      *http.Client
+	method      string
+	host        string // all of the URL that is fit for an error
+	path, query pattern
+	hasQuery    bool
+	headers     []headerPattern
+	hostHeader  string
+	idHeader    string
+	body        pattern
+	escapeBody  func(string) string
+	success     Success
+	countries   []string
+}
+
+type headerPattern struct {
+	name  string
+	value pattern
+}
+
+func (s *httpSender) prepareURL(c HTTP) error {
+	whole, err := parsePattern(c.URL)
+	if err != nil {
+		return fmt.Errorf("url: %w", err)
+	}
+	u, err := url.Parse(whole.sample())
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Fragment != "" {
+		return errors.New("url can't be used; write one like https://api.example.com/messages")
+	}
+	s.host = u.Host
+	// A host that a recipient has a say in would let them choose who gets it.
+	_, afterScheme, _ := strings.Cut(c.URL, "://")
+	authority := afterScheme
+	if end := strings.IndexAny(afterScheme, "/?"); end >= 0 {
+		authority = afterScheme[:end]
+	}
+	if strings.Contains(authority, placeholderPrefix) {
+		return errors.New("url can't have a placeholder in its host")
+	}
+	path, query, hasQuery := strings.Cut(c.URL, "?")
+	s.hasQuery = hasQuery
+	if s.path, err = parsePattern(path); err != nil {
+		return err
+	}
+	s.query, err = parsePattern(query)
+	return err
+}
+
+// managed are headers that the connection sets by itself.
+var managed = []string{"Content-Length", "Transfer-Encoding", "Connection", "Trailer", "Upgrade", "Te"}
+
+func (s *httpSender) prepareHeaders(c HTTP) error {
+	for name, values := range c.Headers {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return fmt.Errorf("header %q is no name of a header", name)
+		}
+		if slices.Contains(managed, textproto.CanonicalMIMEHeaderKey(name)) {
+			return fmt.Errorf("header %s can't be set; leave it out", name)
+		}
+		for _, value := range values {
+			p, err := parsePattern(value)
+			if err != nil {
+				return fmt.Errorf("header %s: %w", name, err)
+			}
+			if !httpguts.ValidHeaderFieldValue(p.sample()) {
+				return fmt.Errorf("header %s has a character that can't stand in a header", name)
+			}
+			for _, placeholder := range p.names {
+				if placeholder == "text" || placeholder == "html" {
+					return fmt.Errorf("header %s can't hold {otp.%s}, which has several lines", name, placeholder)
+				}
+			}
+			if strings.EqualFold(name, "Host") {
+				if len(p.names) > 0 {
+					return errors.New("header Host can't have a placeholder")
+				}
+				s.hostHeader = value
+				continue
+			}
+			s.headers = append(s.headers, headerPattern{name, p})
+		}
+	}
+	return nil
+}
+
+func (s *httpSender) prepareBody(c HTTP) error {
+	body := c.Body
+	if s.method == http.MethodGet {
+		if body != "" {
+			return errors.New("a GET has no body; write method POST")
+		}
+		return nil
+	}
+	contentType := jsonType
+	if types := canonical(c.Headers).Values("Content-Type"); len(types) > 0 {
+		contentType = types[0]
+	} else {
+		s.headers = append(s.headers, headerPattern{"Content-Type", pattern{literals: []string{jsonType}}})
+	}
+	escape, isJSON, err := escapeFor(contentType)
+	if err != nil {
+		return err
+	}
+	if body == "" {
+		if !isJSON {
+			return fmt.Errorf("a body is needed for the Content-Type %s", contentType)
+		}
+		body = defaultBody
+	}
+	if s.body, err = parsePattern(body); err != nil {
+		return fmt.Errorf("body: %w", err)
+	}
+	if isJSON && !json.Valid([]byte(s.body.sample())) {
+		return errors.New(`body is no JSON; put quotes around each placeholder, as in {"to": "{otp.to}"}, or name its type with header Content-Type`)
+	}
+	s.escapeBody = escape
+	return nil
+}
+
+func canonical(h http.Header) http.Header {
+	c := make(http.Header, len(h))
+	for name, values := range h {
+		for _, value := range values {
+			c.Add(name, value)
+		}
+	}
+	return c
+}
+
+func (s *httpSender) Send(ctx context.Context, m otp.Message) error {
+	if !s.serves(m) {
+		return ErrCountry
+	}
+	request, err := s.request(ctx, m)
+	if err != nil {
+		return err
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		return s.unanswered(ctx, err)
+	}
+	defer response.Body.Close()
+	return s.judge(ctx, response)
+}
+
+func (s *httpSender) serves(m otp.Message) bool {
+	if m.Channel != otp.SMS || len(s.countries) == 0 {
+		return true
+	}
+	number, err := otp.ParsePhone(m.To, "")
+	return err == nil && slices.Contains(s.countries, number.Country())
+}
+
+func (s *httpSender) request(ctx context.Context, m otp.Message) (*http.Request, error) {
+	target := s.path.fill(m, url.PathEscape)
+	if s.hasQuery {
+		target += "?" + s.query.fill(m, url.QueryEscape)
+	}
+	var body io.Reader
+	if s.escapeBody != nil {
+		body = strings.NewReader(s.body.fill(m, s.escapeBody))
+	}
+	request, err := http.NewRequestWithContext(ctx, s.method, target, body)
+	if err != nil {
+		return nil, fmt.Errorf("http sender %s: the message makes no URL: %w", s.host, otp.ErrUndeliverable)
+	}
+	request.Header.Set("User-Agent", "caddy-otp")
+	request.Header.Set(s.idHeader, m.ID)
+	own := make(http.Header)
+	for _, h := range s.headers {
+		value := h.value.fill(m, verbatim)
+		if !httpguts.ValidHeaderFieldValue(value) {
+			return nil, fmt.Errorf("http sender %s: the message can't stand in header %s: %w", s.host, h.name, otp.ErrUndeliverable)
+		}
+		own.Add(h.name, value)
+	}
+	for name, values := range own {
+		request.Header[name] = values
+	}
+	if s.hostHeader != "" {
+		request.Host = s.hostHeader
+	}
+	return request, nil
+}
+
+// unanswered words a failed exchange without its URL, which may hold a token.
+func (s *httpSender) unanswered(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("http sender %s didn't answer in time: %w", s.host, ctx.Err())
+	}
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err
+	}
+	if cause := networkCause(err); cause != nil {
+		return fmt.Errorf("http sender %s can't be reached: %w", s.host, cause)
+	}
+	return fmt.Errorf("http sender %s gave no HTTP answer", s.host)
+}
+
+func (s *httpSender) judge(ctx context.Context, response *http.Response) error {
+	// Read even where nothing depends on it: a connection can only be used
+	// again once its answer has been read.
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	code := response.StatusCode
+	if !s.success.hasStatus(code) {
+		return s.refused(code)
+	}
+	switch {
+	case s.success.Path == "":
+		return nil
+	case err != nil:
+		return s.unanswered(ctx, err)
+	case len(answer) > maxAnswer:
+		return fmt.Errorf("http sender %s answered %d with more than %d bytes", s.host, code, maxAnswer)
+	case !s.success.holds(answer):
+		return fmt.Errorf("http sender %s answered %d, but %s isn't %s", s.host, code, s.success.Path, s.success.Value)
+	}
+	return nil
+}
+
+func (s *httpSender) refused(code int) error {
+	said := fmt.Sprintf("http sender %s answered %d", s.host, code)
+	switch {
+	case code/100 == 3:
+		return fmt.Errorf("%s, a redirect; write the url that it leads to", said)
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		return fmt.Errorf("%s; check its credentials", said)
+	case slices.Contains(faultOfMessage, code):
+		return fmt.Errorf("%s: %w", said, otp.ErrUndeliverable)
+	}
+	return errors.New(said)
+}
+
+// faultOfMessage are the statuses that the same message will meet again.
+var faultOfMessage = []int{
+	http.StatusBadRequest, http.StatusNotFound, http.StatusGone,
+	http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
+}
