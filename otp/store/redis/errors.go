@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+// errShed says that too many operations wait already.
+var errShed = errors.New("too many operations wait for an answer")
+
+// refusals are the codes with which a server says that it doesn't serve now,
+// or doesn't serve us.
+var refusals = []string{
+	"OOM", "READONLY", "LOADING", "NOAUTH", "WRONGPASS", "NOPERM", "BUSY", "MASTERDOWN",
+	"MISCONF", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "NOSCRIPT", "UNBLOCKED",
+}
+
+// retried are the refusals after which the same command is sent once more:
+// nothing was done, and another connection may lead to a server that does it.
+var retried = []string{"NOSCRIPT", "READONLY", "LOADING"}
+
+// maxClients is a refusal without a code of its own.
+const maxClients = "ERR max number of clients reached"
+
+// storeError makes of a client's error one for the domain, without what a
+// server or a driver may have put into its text: keys, tags, addresses.
+func storeError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if reply, ok := errors.AsType[goredis.Error](err); ok {
+		return replyError(reply.Error())
+	}
+	return fmt.Errorf("%w: redis: %s", otp.ErrUnavailable, reason(err))
+}
+
+// replyError is the error of a server that answered.
+func replyError(text string) error {
+	if code := refusal(text); code != "" {
+		return fmt.Errorf("%w: redis: %s", otp.ErrUnavailable, code)
+	}
+	if strings.HasPrefix(text, maxClients) {
+		return fmt.Errorf("%w: redis: max number of clients reached", otp.ErrUnavailable)
+	}
+	if strings.Contains(text, "user_script:") {
+		return fmt.Errorf("redis: script failed: %s", text) // Lua names variables, never their values
+	}
+	code, _, _ := strings.Cut(text, " ")
+	return fmt.Errorf("redis: server answered %s", code)
+}
+
+// refusal returns the code of a refusal, or "". Before version 7 a refusal
+// inside a script stands in the middle of the text: "… -OOM command …".
+func refusal(text string) string {
+	code, _, _ := strings.Cut(text, " ")
+	if slices.Contains(refusals, code) {
+		return code
+	}
+	if strings.HasPrefix(text, "ERR Error running script") {
+		for _, code := range refusals {
+			if strings.Contains(text, " -"+code+" ") {
+				return code
+			}
+		}
+	}
+	return ""
+}
+
+// didNothing reports whether an error says that the command had no effect and
+// is worth another try.
+func didNothing(err error) bool {
+	reply, ok := errors.AsType[goredis.Error](err)
+	return ok && slices.Contains(retried, refusal(reply.Error()))
+}
+
+// reason says why there was no answer, without host names and addresses.
+func reason(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return "no answer in time"
+	}
+	if errors.Is(err, context.Canceled) {
+		return "cancelled"
+	}
+	if errors.Is(err, errShed) || errors.Is(err, goredis.ErrClosed) || errors.Is(err, goredis.ErrPoolTimeout) {
+		return err.Error()
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "connection closed"
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return dns.Err
+	}
+	if operation, ok := errors.AsType[*net.OpError](err); ok {
+		return operation.Op + ": " + operation.Err.Error()
+	}
+	return "connection failed"
+}

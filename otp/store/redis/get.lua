@@ -1,0 +1,2 @@
+-- KEYS  record
+return live_record(KEYS[1]) or false

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redis
+
+import (
+	_ "embed" // the scripts
+	"fmt"
+	"strings"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+// What the scripts share.
+var (
+	//go:embed clock.lua
+	clockLua string
+	//go:embed gcra.lua
+	gcraLua string
+	//go:embed challenge.lua
+	challengeLua string
+	//go:embed session.lua
+	sessionLua string
+	//go:embed revocation.lua
+	revocationLua string
+	//go:embed outbox.lua
+	outboxLua string
+	//go:embed record.lua
+	recordLua string
+)
+
+// What each does.
+var (
+	//go:embed start.lua
+	startLua string
+	//go:embed verify.lua
+	verifyLua string
+	//go:embed claim.lua
+	claimLua string
+	//go:embed settle.lua
+	settleLua string
+	//go:embed renew.lua
+	renewLua string
+	//go:embed revoke.lua
+	revokeLua string
+	//go:embed revocations.lua
+	revocationsLua string
+	//go:embed get.lua
+	getLua string
+	//go:embed swap.lua
+	swapLua string
+)
+
+// scripts are the operations, one for each method of [otp.Store].
+type scripts struct {
+	start, verify, claim, settle, renew, revoke, revocations, get, swap *goredis.Script
+}
+
+// newScripts puts the scripts together. Their clock is the server's, moved
+// forward by offset, which only tests do.
+func newScripts(offset time.Duration) *scripts {
+	begin := constants(offset) + clockLua
+	script := func(parts ...string) *goredis.Script {
+		return goredis.NewScript(begin + strings.Join(parts, ""))
+	}
+	return &scripts{
+		start:       script(gcraLua, challengeLua, outboxLua, startLua),
+		verify:      script(gcraLua, challengeLua, sessionLua, verifyLua),
+		claim:       script(outboxLua, claimLua),
+		settle:      script(outboxLua, settleLua),
+		renew:       script(sessionLua, revocationLua, renewLua),
+		revoke:      script(revocationLua, revokeLua),
+		revocations: script(revocationsLua),
+		get:         script(recordLua, getLua),
+		swap:        script(recordLua, swapLua),
+	}
+}
+
+// The answers of renew.lua.
+const (
+	renewed   = 1
+	noSession = 2
+	reused    = 3
+)
+
+// constants are what Lua must know of package otp.
+func constants(offset time.Duration) string {
+	var lua strings.Builder
+	for _, constant := range []struct {
+		name  string
+		value int64
+	}{
+		{"OFFSET", offset.Microseconds()},
+		{"ACCEPTED", int64(otp.Accepted)},
+		{"THROTTLED", int64(otp.Throttled)},
+		{"COOLING_DOWN", int64(otp.CoolingDown)},
+		{"WRONG", int64(otp.Wrong)},
+		{"EXPIRED", int64(otp.Expired)},
+		{"EXHAUSTED", int64(otp.Exhausted)},
+		{"VERIFIED", int64(otp.Verified)},
+		{"REPEATED", int64(otp.Repeated)},
+		{"RENEWED", renewed},
+		{"NO_SESSION", noSession},
+		{"REUSED", reused},
+		{"SHARDS", otp.Shards},
+		{"MAX_CHALLENGES", otp.MaxChallenges},
+		{"REMEMBERED", otp.Remembered.Microseconds()},
+		{"REPEAT_WINDOW", otp.RepeatWindow.Microseconds()},
+		{"OVERDUE", otp.Overdue.Microseconds()},
+		{"DISABLED_FOR", otp.DisabledFor.Microseconds()},
+	} {
+		fmt.Fprintf(&lua, "local %s = %d\n", constant.name, constant.value)
+	}
+	lua.WriteString("local function cool_down(failures)\n")
+	for failures := otp.DisableFailures; failures >= otp.CoolDownFailures; failures-- {
+		wait := otp.CoolDown(failures)
+		if wait != otp.CoolDown(failures-1) {
+			fmt.Fprintf(&lua, "\tif failures >= %d then return %d end\n", failures, wait.Microseconds())
+		}
+	}
+	lua.WriteString("\treturn 0\nend\n")
+	return lua.String()
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+// What a revocation ends, as the scripts keep it.
+const (
+	revokedSession = "s"
+	revokedSubject = "p"
+)
+
+// Renew implements [otp.Store].
+func (s *Store) Renew(ctx context.Context, id otp.SessionID, old []otp.Tag, next otp.Tag) (otp.SessionRecord, error) {
+	keys := []string{s.key(id.Shard(), "s", string(id)), s.revocationsKey(id.Shard())}
+	args := []any{revokedSession + string(id), string(next)}
+	for _, tag := range old {
+		args = append(args, string(tag))
+	}
+	answer, err := s.run(ctx, s.scripts.renew, keys, args...)
+	if err != nil {
+		return otp.SessionRecord{}, err
+	}
+	r := newReply(answer)
+	switch r.integer(0) {
+	case noSession:
+		return otp.SessionRecord{}, otp.ErrNoSession
+	case reused:
+		return otp.SessionRecord{}, otp.ErrReused
+	case renewed:
+		return otp.SessionRecord{
+			ID:       id,
+			Sealed:   []byte(r.text(1)),
+			Refresh:  next,
+			Lifetime: r.duration(2),
+			Created:  r.instant(3),
+			Since:    r.instant(4),
+		}, r.err()
+	}
+	return otp.SessionRecord{}, errNonsense
+}
+
+// Revoke implements [otp.Store].
+func (s *Store) Revoke(ctx context.Context, r otp.Revocation) error {
+	shard, what := otp.ShardOf(r.Subject), revokedSubject+r.Subject
+	if r.Session != "" {
+		shard, what = r.Session.Shard(), revokedSession+string(r.Session)
+	}
+	keys := []string{s.revocationsKey(shard)}
+	if r.Session != "" {
+		keys = append(keys, s.key(shard, "s", string(r.Session)))
+	}
+	_, err := s.run(ctx, s.scripts.revoke, keys, micros(r.Lifetime), what)
+	return err
+}
+
+// Revocations implements [otp.Store]. A cursor is a time of the server in µs.
+func (s *Store) Revocations(ctx context.Context, since otp.Cursor) ([]otp.Revocation, otp.Cursor, error) {
+	keys := make([]string, otp.Shards)
+	for i := range keys {
+		keys[i] = s.revocationsKey(fmt.Sprintf("%02d", i))
+	}
+	from := max(0, int64(since)-otp.RevocationOverlap.Microseconds())
+	answer, err := s.runAlone(ctx, s.scripts.revocations, keys, from)
+	if err != nil {
+		return nil, since, err
+	}
+	r := newReply(answer)
+	found := r.list(1)
+	var revocations []otp.Revocation
+	for i := 0; i < len(found.values); i += 2 {
+		revocation, err := parseRevocation(found.text(i))
+		if err != nil {
+			return nil, since, err
+		}
+		revocation.At = found.instant(i + 1)
+		revocations = append(revocations, revocation)
+	}
+	if r.bad || found.bad {
+		return nil, since, errNonsense
+	}
+	return revocations, otp.Cursor(r.integer(0)), nil
+}
+
+func parseRevocation(member string) (otp.Revocation, error) {
+	lifetime, what, _ := strings.Cut(member, " ")
+	micros, err := strconv.ParseInt(lifetime, 10, 64)
+	if err != nil || what == "" {
+		return otp.Revocation{}, errNonsense
+	}
+	r := otp.Revocation{Lifetime: time.Duration(micros) * time.Microsecond}
+	switch what[:1] {
+	case revokedSession:
+		r.Session = otp.SessionID(what[1:])
+	case revokedSubject:
+		r.Subject = what[1:]
+	default:
+		return otp.Revocation{}, errNonsense
+	}
+	return r, nil
+}

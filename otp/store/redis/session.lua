@@ -1,0 +1,15 @@
+-- A session is one packed value.
+
+-- live_session returns the session kept under a key, or nil.
+local function live_session(key)
+	local packed = redis.call('GET', key)
+	if not packed then return nil end
+	local sealed, refresh, lifetime, created, since = unpack(cmsgpack.unpack(packed))
+	if now >= created + lifetime then return nil end
+	return { sealed = sealed, refresh = refresh, lifetime = lifetime, created = created, since = since }
+end
+
+local function keep_session(key, s)
+	local packed = cmsgpack.pack({ s.sealed, s.refresh, s.lifetime, s.created, s.since })
+	redis.call('SET', key, packed, 'PXAT', milliseconds(s.created + s.lifetime))
+end

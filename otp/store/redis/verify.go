@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redis
+
+import (
+	"context"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+// Verify implements [otp.Store].
+func (s *Store) Verify(ctx context.Context, g otp.Guess, session otp.SessionRecord, all ...otp.Charge) (otp.Outcome, error) {
+	shard := g.Handle.Shard()
+	charges, refunds := s.charges(all), s.charges(g.Refunds)
+	keys := append([]string{
+		s.key(shard, "h", string(g.Handle)),
+		s.key(shard, "a", g.Account),
+		s.key(session.ID.Shard(), "s", string(session.ID)),
+	}, charges.keys...)
+	keys = append(keys, refunds.keys...)
+	args := []any{
+		g.Group, flag(g.Link), g.Browser, flag(g.Known),
+		string(session.ID), session.Sealed, string(session.Refresh), micros(session.Lifetime),
+		len(g.Tags),
+	}
+	for _, tag := range g.Tags {
+		args = append(args, string(tag))
+	}
+	args = refunds.appendTo(charges.appendTo(args))
+	answer, err := s.run(ctx, s.scripts.verify, keys, args...)
+	if err != nil {
+		return otp.Outcome{}, err
+	}
+	r := newReply(answer)
+	outcome := otp.Outcome{Result: otp.Result(r.integer(0)), Now: r.instant(1)}
+	charges.refusal(&outcome, r)
+	switch outcome.Result {
+	case otp.Verified:
+		session.Created, session.Since = outcome.Now, r.instant(2)
+		outcome.Session = session
+	case otp.Repeated:
+		outcome.Session = otp.SessionRecord{
+			ID:       otp.SessionID(r.text(2)),
+			Sealed:   []byte(r.text(3)),
+			Refresh:  otp.Tag(r.text(4)),
+			Lifetime: r.duration(5),
+			Created:  r.instant(6),
+			Since:    r.instant(7),
+		}
+	}
+	outcome.New = outcome.Session.ID != "" && outcome.Session.Since.Equal(outcome.Session.Created)
+	return checked(outcome, r)
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
