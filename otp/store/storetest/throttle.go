@@ -50,7 +50,7 @@ var throttlePromises = []promise{
 			{[]otp.Charge{perAddress(1, time.Hour), perAddress(1, time.Minute)}, time.Hour, otp.ScopeAddress},
 			{[]otp.Charge{perClient("a", 1, time.Hour), perAddress(1, time.Minute)}, time.Hour, otp.ScopeClientIP},
 			{[]otp.Charge{perClient("b", 1, time.Minute), perAddress(1, time.Hour)}, time.Hour, otp.ScopeAddress},
-			{[]otp.Charge{perClient("c", 2, 10 * time.Hour), perAddress(1, time.Minute)}, time.Minute, otp.ScopeAddress},
+			{[]otp.Charge{perClient("c", 2, 10*time.Hour), perAddress(1, time.Minute)}, time.Minute, otp.ScopeAddress},
 		} {
 			alice := newPerson(fmt.Sprint(test.charges))
 			first := t.start(alice.challenge("g", "1"), test.charges...)

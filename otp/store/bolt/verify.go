@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bolt
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+// Verify implements [otp.Store].
+func (s *Store) Verify(ctx context.Context, g otp.Guess, r otp.SessionRecord, charges ...otp.Charge) (otp.Outcome, error) {
+	return write(ctx, s, func(x *step) (otp.Outcome, error) { return x.verify(g, r, charges) })
+}
+
+// verify follows the steps of [otp.Store], in their order.
+func (x *step) verify(g otp.Guess, r otp.SessionRecord, charges []otp.Charge) (otp.Outcome, error) {
+	h, err := x.handle(g.Handle)
+	if err != nil {
+		return otp.Outcome{}, err
+	}
+	clocks := x.clocks(h)
+	refusal, err := clocks.charge(charges)
+	if err != nil {
+		return otp.Outcome{}, err
+	}
+	if refusal != nil {
+		return *refusal, nil
+	}
+	repeated, err := x.repeated(h, g)
+	if err != nil {
+		return otp.Outcome{}, err
+	}
+	live := slices.ContainsFunc(h.challenges, func(c challenge) bool { return c.isLive(x.now) })
+	if wait := h.coolDown(x.now); repeated != nil || wait > 0 && !g.Link || !live {
+		outcome := otp.Outcome{Now: x.time()}
+		switch {
+		case repeated != nil:
+			outcome.Result, outcome.Session = otp.Repeated, *repeated
+			outcome.New = repeated.Since.Equal(repeated.Created)
+		case wait > 0 && !g.Link:
+			outcome.Result, outcome.RetryAfter = otp.CoolingDown, wait
+		default:
+			outcome.Result = h.miss(g, x.now)
+		}
+		if err := x.saveCharges(g.Handle, h, clocks, charges); err != nil {
+			return otp.Outcome{}, err
+		}
+		return outcome, nil
+	}
+	return x.judge(h, g, r, clocks, charges)
+}
+
+// saveCharges writes what was charged and nothing else of the handle.
+func (x *step) saveCharges(name otp.Handle, h *handle, clocks *clocks, charges []otp.Charge) error {
+	if slices.ContainsFunc(charges, func(c otp.Charge) bool { return c.Scope == otp.ScopeAddress }) {
+		if err := x.saveHandle(name, h); err != nil {
+			return err
+		}
+	}
+	return clocks.save()
+}
+
+// repeated returns the session that the same browser opened with the same
+// secret just now, or nil.
+func (x *step) repeated(h *handle, g otp.Guess) (*otp.SessionRecord, error) {
+	if g.Browser == "" {
+		return nil, nil
+	}
+	for _, c := range h.challenges {
+		if c.used == 0 || c.browser != g.Browser || x.now >= c.used+int64(otp.RepeatWindow) || !c.matches(g) {
+			continue
+		}
+		r, err := x.session(c.session)
+		if err != nil || r != nil {
+			return r, err
+		}
+	}
+	return nil, nil
+}
+
+// judge counts the guess, then compares.
+func (x *step) judge(h *handle, g otp.Guess, r otp.SessionRecord, clocks *clocks, charges []otp.Charge) (otp.Outcome, error) {
+	since, err := x.account(g.Account)
+	if err != nil {
+		return otp.Outcome{}, err
+	}
+	before := slices.Clone(h.challenges)
+	h.failures++
+	h.lastFailure = x.now
+	match := -1
+	for i := range h.challenges {
+		c := &h.challenges[i]
+		if !c.isLive(x.now) {
+			continue
+		}
+		c.attempts++
+		if c.matches(g) && (since != 0 || !g.Known) {
+			match = i
+		}
+	}
+	outcome := otp.Outcome{Now: x.time()}
+	if match < 0 {
+		outcome.Result = h.miss(g, x.now)
+		if err := clocks.save(); err != nil {
+			return otp.Outcome{}, err
+		}
+		return outcome, x.saveHandle(g.Handle, h)
+	}
+
+	h.challenges = before
+	h.failures = 0
+	used := &h.challenges[match]
+	used.used, used.browser, used.session = x.now, g.Browser, r.ID
+	if err := clocks.refund(charges); err != nil {
+		return otp.Outcome{}, err
+	}
+	if err := clocks.refund(g.Refunds); err != nil {
+		return otp.Outcome{}, err
+	}
+	outcome.Result = otp.Verified
+	if outcome.New = since == 0; outcome.New {
+		since = x.now
+		var e encoder
+		e.number(since)
+		if err := x.put(accounts, []byte(g.Account), never, e); err != nil {
+			return otp.Outcome{}, err
+		}
+	}
+	r.Created, r.Since = x.time(), time.Unix(0, since)
+	outcome.Session = r
+	if err := clocks.save(); err != nil {
+		return otp.Outcome{}, err
+	}
+	if err := x.saveSession(r); err != nil {
+		return otp.Outcome{}, err
+	}
+	return outcome, x.saveHandle(g.Handle, h)
+}
+
+// miss says why a guess redeemed nothing.
+func (h *handle) miss(g otp.Guess, now int64) otp.Result {
+	expired := false
+	var newest *challenge
+	for i := range h.challenges {
+		c := &h.challenges[i]
+		matches := c.matches(g)
+		expired = expired || matches && c.used == 0 && now >= c.expires
+		if c.group == g.Group {
+			newest = c
+		}
+	}
+	switch {
+	case expired:
+		return otp.Expired
+	case newest != nil && newest.isExhausted():
+		return otp.Exhausted
+	}
+	return otp.Wrong
+}
+
+// account returns when an account was first verified, or 0.
+func (x *step) account(name string) (since int64, err error) {
+	entry, err := x.get(accounts, []byte(name))
+	if err != nil || entry == nil {
+		return 0, err
+	}
+	d := decoder{rest: entry}
+	since = d.number()
+	return since, d.done()
+}
