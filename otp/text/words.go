@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package text
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Words are the wordings of one language, as plain text. {site}, {host},
+// {code} and the like stand for what [Fill] puts in.
+type Words struct {
+	// Language is the BCP 47 tag, for lang attributes.
+	Language string
+	Mail     MailWords
+	SMS      SMSWords
+	Page     PageWords
+	// The units as they follow a preposition ("in 5 minutes").
+	Second, Minute, Hour, Day Unit
+}
+
+// Unit is a unit of time after a number: 1 minute, {n} minutes.
+type Unit struct{ One, Other string }
+
+// MailWords are those of e-mails. {site} names the site; {host} is its host,
+// with the port if it has one; {lifetime} is how long the code and the link
+// live. A subject shows on locked screens: it has no {code}.
+type MailWords struct {
+	SubjectCode, SubjectLink string
+	// UseCode, OpenLink and OrOpenLink introduce what follows them.
+	UseCode, OpenLink, OrOpenLink string
+	Button                        string
+	// CopyLink introduces the link as text, below the button.
+	CopyLink                          string
+	ValidCode, ValidLink, ValidBoth   string
+	NotAsked, KeepSecret, KeepPrivate string
+}
+
+// SMSWords are those of SMS, in the characters of GSM 03.38 only. Code and
+// ShortCode come before the line that binds the code to the site.
+type SMSWords struct {
+	Code, ShortCode, Link string
+}
+
+// PageWords are those of the site's own pages. {address} is the address that
+// was typed, {wait} how long until another try.
+type PageWords struct {
+	LoginTitle, Email, Phone, Send, UseEmail, UsePhone string
+	EmailOrPhone, PhoneHint, Restart                   string
+
+	VerifyTitle, Sent, Code, Verify, Resend, OtherAddress string
+	// EnterCode, OpenLink and EnterCodeOrOpenLink say what to do with what
+	// the message carries.
+	EnterCode, OpenLink, EnterCodeOrOpenLink string
+	SentAgain, ResendLink                    string
+
+	LinkTitle, LinkLead, LinkConfirm, LinkCaution string
+
+	LogoutTitle, LogoutLead, LogoutConfirm, LoggedOut, SignInAgain string
+	StaySignedIn                                                   string
+	// HalfLoggedOut says that only the browser has forgotten the session.
+	HalfLoggedOut, HalfLoggedOutLead string
+
+	SignedInAs, NotAdmitted string
+
+	AddressInvalid, CodeInvalid, CodeWrong, CodeExpired, CodeExhausted, LinkInvalid string
+	Throttled, CoolDown, Unavailable, NoSender, Foreign, Defect                     string
+	// Error stands before a title, FailTitle above what is no page's own.
+	Error, FailTitle, BadRequest, LinkInvalidTitle string
+	// CoolDownOpenLink is CoolDown where the message carries a link.
+	CoolDownOpenLink string
+}
+
+// Fill replaces {name} in a wording by the value that follows the name in
+// pairs. Values are never looked at for names again.
+func Fill(wording string, pairs ...string) string {
+	replacements := make([]string, len(pairs))
+	for i := 0; i+1 < len(pairs); i += 2 {
+		replacements[i], replacements[i+1] = "{"+pairs[i]+"}", pairs[i+1]
+	}
+	return strings.NewReplacer(replacements...).Replace(wording)
+}
+
+// Lifetime says how long something is good for, never more than it is: whole
+// units, rounded down.
+func (w *Words) Lifetime(d time.Duration) string { return w.span(d, false) }
+
+// Wait says how long to wait, never less than needed: whole units, rounded
+// up.
+func (w *Words) Wait(d time.Duration) string { return w.span(d, true) }
+
+func (w *Words) span(d time.Duration, up bool) string {
+	d = max(d, time.Second)
+	size, unit := time.Second, w.Second
+	for _, larger := range []struct {
+		size time.Duration
+		unit Unit
+	}{{time.Minute, w.Minute}, {time.Hour, w.Hour}, {24 * time.Hour, w.Day}} {
+		if d >= larger.size {
+			size, unit = larger.size, larger.unit
+		}
+	}
+	n := d / size
+	if up && d%size != 0 {
+		n++
+	}
+	if n == 1 {
+		return unit.One
+	}
+	return Fill(unit.Other, "n", strconv.FormatInt(int64(n), 10))
+}
