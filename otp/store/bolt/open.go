@@ -110,6 +110,9 @@ func moveAsideIfCorrupt(file string, s settings) error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
+	if !before.Mode().IsRegular() {
+		return fmt.Errorf("store file %s is no regular file; name one that is or isn't there yet", file)
+	}
 	err = check(file)
 	if err == nil {
 		return nil

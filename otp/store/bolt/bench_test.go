@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bolt
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+// BenchmarkStart is a start with four throttles and a message, on disk.
+func BenchmarkStart(b *testing.B) {
+	for _, callers := range []int{1, 32, 256} {
+		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
+			s := open(b, filepath.Join(b.TempDir(), "otp.db"))
+			var next atomic.Int64
+			var running sync.WaitGroup
+			b.ResetTimer()
+			for range callers {
+				running.Go(func() {
+					for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+						name := fmt.Sprint(n)
+						if _, err := s.Start(b.Context(), startOf(name), messageOf(name), chargesOf(name, 5)...); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			running.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "starts/s")
+		})
+	}
+}
+
+// BenchmarkStartWhileSweeping reports the longest that a start took while
+// 100 000 expired entries were removed, and the longest without.
+func BenchmarkStartWhileSweeping(b *testing.B) {
+	for b.Loop() {
+		clock := newClock()
+		s := open(b, filepath.Join(b.TempDir(), "otp.db"), WithClock(clock.now))
+		for day := range 10 {
+			fill(b, s, day, 10_000)
+		}
+		longest := func(during func() bool) (most time.Duration) {
+			for n := 0; during(); n++ {
+				begun := time.Now()
+				mustStart(b, s, fmt.Sprint(n), otp.Accepted)
+				most = max(most, time.Since(begun))
+			}
+			return most
+		}
+		n := 0
+		b.ReportMetric(float64(longest(func() bool { n++; return n < 2000 }).Microseconds())/1000, "quiet-ms")
+		clock.advance(2 * time.Hour)
+		var swept atomic.Bool
+		var sweeping sync.WaitGroup
+		sweeping.Go(func() {
+			defer swept.Store(true)
+			for {
+				if n, err := s.sweep(b.Context()); err != nil || n < sweepLimit {
+					return
+				}
+			}
+		})
+		b.ReportMetric(float64(longest(func() bool { return !swept.Load() }).Microseconds())/1000, "sweeping-ms")
+		sweeping.Wait()
+	}
+}
