@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package autional
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/token"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// Name is the dialect's name in sessions, messages and logs.
+const Name = "autional"
+
+// The lifetimes where the site sets none; the API documents neither.
+const (
+	DefaultAccessLifetime  = time.Hour
+	DefaultRefreshLifetime = 30 * 24 * time.Hour
+)
+
+// prefixes are where the API stands: bare as in its reference pages, where
+// its client calls it, and at the base path of its specification.
+var prefixes = []string{"", "/identity/api/v1", "/bff/identity-service/api/v1"}
+
+// Config is what the dialect needs.
+type Config struct {
+	Service *otp.Service
+	Issuer  *token.Issuer
+	// Code is what codes look like. Only the last one asked for is valid:
+	// Keep is 1.
+	Code otp.CodePolicy
+	// AccessLifetime is how long an access token lives; 0:
+	// [DefaultAccessLifetime].
+	AccessLifetime time.Duration
+	// RefreshLifetime is how long a session lasts, renewed or not; 0:
+	// [DefaultRefreshLifetime].
+	RefreshLifetime time.Duration
+	// PagesPath is the path of the site's pages; the types of problems are
+	// addresses below it.
+	PagesPath string
+	// Exclusive makes all of the dialect's paths ours.
+	Exclusive bool
+	// Origins are the foreign web origins whose pages may call the API.
+	Origins []string
+	// Logger is told of defects; nil: nobody is.
+	Logger *slog.Logger
+}
+
+// New returns the dialect.
+func New(c Config) wire.API {
+	c.AccessLifetime = cmp.Or(c.AccessLifetime, DefaultAccessLifetime)
+	c.RefreshLifetime = cmp.Or(c.RefreshLifetime, DefaultRefreshLifetime)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	d := &dialect{c}
+	return wire.API{
+		Name:      Name,
+		Exclusive: c.Exclusive,
+		Origins:   c.Origins,
+		Endpoints: d.endpoints(),
+		Fail:      d.fail,
+	}
+}
+
+type dialect struct{ Config }
+
+func (d *dialect) endpoints() []wire.Endpoint {
+	const get, post = http.MethodGet, http.MethodPost
+	var endpoints []wire.Endpoint
+	for _, prefix := range prefixes {
+		endpoints = append(endpoints,
+			wire.Endpoint{Method: post, Path: prefix + "/auth/send-login-code", Documented: true, Serve: d.answer(d.send)},
+			wire.Endpoint{Method: post, Path: prefix + "/auth/login/email-code", Serve: d.answer(d.login(otp.Email))},
+			wire.Endpoint{Method: post, Path: prefix + "/auth/login/phone-code", Serve: d.answer(d.login(otp.SMS))},
+			wire.Endpoint{Method: post, Path: prefix + "/auth/refresh", Owns: ownsRefresh, Serve: d.answer(d.refresh)},
+			wire.Endpoint{Method: post, Path: prefix + "/auth/logout", Owns: d.ownsLogout, Serve: d.answer(d.logout)},
+			wire.Endpoint{Method: get, Path: prefix + "/auth/me", Owns: d.ownsAccess, Serve: d.answer(d.me)},
+		)
+	}
+	return endpoints
+}
+
+// answer makes a handler of one that returns its error unanswered.
+func (d *dialect) answer(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := serve(w, r); err != nil {
+			d.fail(w, r, err)
+		}
+	}
+}
+
+// envelope is the body of an answer that isn't flat; a Code of 0 is success.
+type envelope struct {
+	Code      int    `json:"code"`
+	Message   string `json:"message"`
+	Timestamp string `json:"timestamp"`
+	Data      any    `json:"data,omitempty"`
+}
+
+func (d *dialect) succeed(w http.ResponseWriter, message string, data any) {
+	wire.WriteJSON(w, http.StatusOK, envelope{Message: message, Timestamp: d.now(), Data: data})
+}
+
+// now is the time as the API writes it.
+func (d *dialect) now() string { return timestamp(d.Issuer.Now()) }
+
+func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

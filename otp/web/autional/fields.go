@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package autional
+
+import (
+	"errors"
+	"unicode/utf8"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// fieldCodes are what can be wrong with a field.
+var fieldCodes = map[string]text{
+	"required":    {"is required", "ist erforderlich"},
+	"type":        {"has the wrong JSON type", "hat den falschen JSON-Typ"},
+	"format":      {"is not in a valid format", "hat kein gültiges Format"},
+	"range":       {"is too long", "ist zu lang"},
+	"conflict":    {"can't be combined: send either email or phone", "nicht kombinierbar: entweder email oder phone senden"},
+	"unsupported": {"can't be used on this site", "kann auf dieser Site nicht verwendet werden"},
+	"unknown":     {"is not a field of this request", "ist kein Feld dieser Anfrage"},
+}
+
+// fieldError is one field and the fieldCodes entry of what is wrong with it.
+type fieldError struct{ field, code string }
+
+// fieldErrors are all that is wrong with the fields of a request.
+type fieldErrors []fieldError
+
+func (e fieldErrors) Error() string { return "invalid fields" }
+
+// reader reads the fields of a request and remembers each that is wrong.
+type reader struct {
+	body   wire.Object
+	errors fieldErrors
+}
+
+func (f *reader) refuse(field, code string) {
+	f.errors = append(f.errors, fieldError{field, code})
+}
+
+// text returns a string that may be left out, then "".
+func (f *reader) text(field string) string {
+	value, isText := f.body.String(field)
+	if f.body.Has(field) && !isText {
+		f.refuse(field, "type")
+	}
+	return value
+}
+
+// requiredText returns a string that must be there and not be empty.
+func (f *reader) requiredText(field string) string {
+	value := f.text(field)
+	if value == "" && !f.refused(field) {
+		f.refuse(field, "required")
+	}
+	return value
+}
+
+// boundedText returns a string of at most so many characters that may be left
+// out.
+func (f *reader) boundedText(field string, longest int) string {
+	value := f.text(field)
+	if utf8.RuneCountInString(value) > longest {
+		f.refuse(field, "range")
+	}
+	return value
+}
+
+// flag returns a truth value, or fallback where it is left out.
+func (f *reader) flag(field string, fallback bool) bool {
+	if !f.body.Has(field) {
+		return fallback
+	}
+	value, isBool := f.body.Bool(field)
+	if !isBool {
+		f.refuse(field, "type")
+	}
+	return value
+}
+
+// only refuses every field that isn't among those named.
+func (f *reader) only(known ...string) {
+	for _, field := range f.body.Unknown(known...) {
+		f.refuse(field, "unknown")
+	}
+}
+
+func (f *reader) refused(field string) bool {
+	for _, e := range f.errors {
+		if e.field == field {
+			return true
+		}
+	}
+	return false
+}
+
+// err returns what is wrong, or nil.
+func (f *reader) err() error {
+	if len(f.errors) == 0 {
+		return nil
+	}
+	return f.errors
+}
+
+// address returns the address of a channel's field, which must be there.
+func (f *reader) address(s *otp.Service, c otp.Channel) otp.Address {
+	field := fieldOf(c)
+	value := f.requiredText(field)
+	if f.refused(field) {
+		return otp.Address{}
+	}
+	address, err := s.ParseAddress(c, value)
+	switch {
+	case errors.Is(err, otp.ErrAddressTooLong):
+		f.refuse(field, "range")
+	case err != nil:
+		f.refuse(field, "format")
+	}
+	return address
+}
+
+// fieldOf is the field that holds a channel's addresses.
+func fieldOf(c otp.Channel) string {
+	if c == otp.SMS {
+		return "phone"
+	}
+	return "email"
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package autional
+
+import (
+	"net/http"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// maxTenant is the longest tenant_id, in characters.
+const maxTenant = 128
+
+// loginRequest is the body of POST /auth/login/email-code and phone-code.
+type loginRequest struct {
+	address  otp.Address
+	code     string
+	tenant   string
+	register bool
+}
+
+// decodeLogin reads a login by the code that was sent over a channel. The
+// fields of a CAPTCHA may be there and mean nothing: throttles do its work.
+func (d *dialect) decodeLogin(c otp.Channel, body wire.Object) (loginRequest, error) {
+	f := reader{body: body}
+	in := loginRequest{
+		address:  f.address(d.Service, c),
+		code:     f.requiredText("code"),
+		tenant:   f.boundedText("tenant_id", maxTenant),
+		register: f.flag("register_if_new", true),
+	}
+	f.text("captcha_token")
+	f.text("captcha_challenge_id")
+	f.only(fieldOf(c), "code", "tenant_id", "register_if_new", "captcha_token", "captcha_challenge_id")
+	return in, f.err()
+}
+
+// login redeems a code that was sent over a channel for a session.
+func (d *dialect) login(c otp.Channel) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		body, err := wire.Parse(r, wire.JSON)
+		if err != nil {
+			return err
+		}
+		in, err := d.decodeLogin(c, body)
+		if err != nil {
+			return err
+		}
+		v, err := d.Service.Verify(r.Context(), otp.VerifyRequest{
+			Presented: otp.Presented{
+				ClientIP:  wire.CallerOf(r).IP,
+				Lifetime:  d.RefreshLifetime,
+				Renewable: true,
+			},
+			Dialect: Name,
+			Address: in.address,
+			Purpose: otp.Login,
+			Code:    in.code,
+			Tenant:  in.tenant,
+			Known:   !in.register,
+		})
+		if err != nil {
+			return err
+		}
+		t, err := d.issue(r.Context(), v)
+		if err != nil {
+			return err
+		}
+		wire.WriteJSON(w, http.StatusOK, struct {
+			tokens
+			IsNewUser bool `json:"is_new_user"`
+		}{t, v.Session.New})
+		return nil
+	}
+}

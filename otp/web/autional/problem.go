@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package autional
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// service is the documented name of the service that this API stands in for.
+const service = "identity-service"
+
+// problem is the documented error body (RFC 9457 with extensions). Message
+// repeats Detail: the API's own client reads only code and message.
+type problem struct {
+	Type       string         `json:"type"`
+	Title      string         `json:"title"`
+	Status     int            `json:"status"`
+	Detail     string         `json:"detail"`
+	Instance   string         `json:"instance"`
+	Code       int            `json:"code"`
+	Message    string         `json:"message"`
+	Errors     []fieldProblem `json:"errors,omitempty"`
+	I18nKey    string         `json:"i18n_key"`
+	I18nArgs   map[string]any `json:"i18n_args"`
+	RequestID  string         `json:"request_id"`
+	TraceID    string         `json:"trace_id"`
+	SpanID     string         `json:"span_id"`
+	Service    string         `json:"service"`
+	Timestamp  string         `json:"timestamp"`
+	RetryAfter int            `json:"retry_after,omitempty"`
+}
+
+// fieldProblem is one field of a problem.
+type fieldProblem struct {
+	Field       string `json:"field"`
+	Code        string `json:"code"`
+	Description string `json:"description"`
+}
+
+// fail answers with the documented error for err.
+func (d *dialect) fail(w http.ResponseWriter, r *http.Request, err error) {
+	answer := answerTo(err)
+	if answer == error(internal) {
+		d.Logger.Error("request failed",
+			slog.String("api", Name),
+			slog.String("path", r.URL.Path),
+			slog.String("request_id", wire.CallerOf(r).RequestID),
+			slog.Any("error", err),
+		)
+	}
+	wire.SetRetryAfter(w.Header(), err)
+	switch answer := answer.(type) {
+	case simple:
+		wire.WriteJSON(w, answer.status, envelope{Code: answer.code, Message: answer.message, Timestamp: d.now()})
+	case *kind:
+		wire.WriteJSONAs(w, "application/problem+json; charset=utf-8", answer.status, d.problem(r, answer, err))
+	}
+}
+
+func (d *dialect) problem(r *http.Request, k *kind, err error) problem {
+	trace := traceOf(r)
+	p := problem{
+		Type:       d.Service.PublicURL().String() + d.PagesPath + "/problems/" + k.name,
+		Title:      k.title,
+		Status:     k.status,
+		Detail:     k.detail.in(r),
+		Instance:   r.URL.RequestURI(),
+		Code:       k.code,
+		I18nKey:    "problem." + k.name,
+		I18nArgs:   map[string]any{},
+		RequestID:  "req_" + wire.CallerOf(r).RequestID,
+		TraceID:    trace.parent,
+		SpanID:     trace.span,
+		Service:    service,
+		Timestamp:  d.now(),
+		RetryAfter: otp.RetryAfter(err),
+	}
+	if p.RetryAfter > 0 {
+		p.I18nArgs["retry_after"] = p.RetryAfter
+		p.Detail = strings.ReplaceAll(p.Detail, "{retry_after}", strconv.Itoa(p.RetryAfter))
+	}
+	if fields, ok := errors.AsType[fieldErrors](err); ok {
+		for _, f := range fields {
+			p.Errors = append(p.Errors, fieldProblem{f.field, f.code, fieldCodes[f.code].in(r)})
+		}
+	}
+	p.Message = p.Detail
+	return p
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package autional
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/token"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// presentedRefresh returns the refresh_token of a body that may be left out,
+// or "".
+func presentedRefresh(r *http.Request) (string, error) {
+	body, err := wire.ParseOptional(r, wire.JSON)
+	if err != nil {
+		return "", err
+	}
+	f := reader{body: body}
+	raw := f.text("refresh_token")
+	f.only("refresh_token")
+	return raw, f.err()
+}
+
+// ownsRefresh reports whether a request carries a refresh token of our form.
+// Only the store knows more.
+func ownsRefresh(r *http.Request) bool {
+	raw, err := presentedRefresh(r)
+	if err != nil {
+		return false
+	}
+	_, _, err = token.ParseRefresh(raw)
+	return err == nil
+}
+
+// refresh renews a session.
+func (d *dialect) refresh(w http.ResponseWriter, r *http.Request) error {
+	raw, err := presentedRefresh(r)
+	if _, ok := errors.AsType[fieldErrors](err); ok || errors.Is(err, wire.ErrMalformed) {
+		return errBadRefresh
+	}
+	if err != nil {
+		return err
+	}
+	if raw == "" {
+		return errNoRefreshToken
+	}
+	v, err := d.renew(r, raw)
+	if err != nil {
+		return err
+	}
+	t, err := d.issue(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	wire.WriteJSON(w, http.StatusOK, struct {
+		tokens
+		RequiresMFA bool `json:"requires_mfa"`
+	}{tokens: t})
+	return nil
+}
+
+// renew uses a refresh token up. A session that another API opened is
+// answered like none.
+func (d *dialect) renew(r *http.Request, raw string) (otp.Verification, error) {
+	id, secret, err := token.ParseRefresh(raw)
+	if err != nil {
+		return otp.Verification{}, err
+	}
+	v, err := d.Service.Refresh(r.Context(), id, secret)
+	if err == nil && v.Session.Dialect != Name {
+		return otp.Verification{}, otp.ErrNoSession
+	}
+	return v, err
+}
