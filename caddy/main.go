@@ -9,7 +9,10 @@ package main
 
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/caddy-otp/caddy-otp/caddymodule"
 )
 
 func main() {

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package caddymodule
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+func init() { caddy.RegisterModule(App{}) }
+
+// App is what all sites with passwordless login share: the secrets and the
+// store. Any option of a site may stand here too, as the default for all.
+type App struct {
+	// Secrets of at least 32 bytes each, best as `{env.NAME}` or
+	// `{file.path}`. The first signs and seals, every one verifies and opens,
+	// and the last derives the names in the store: put new ones in front and
+	// keep the last one last. Default with bolt: one that is made and kept
+	// beside the database. Redis requires one.
+	Secrets []string `json:"secrets,omitempty"`
+
+	// Where codes, throttles and sessions are kept. Default: `bolt`.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=otp.stores inline_key=store"`
+
+	// Defaults for all sites.
+	Options
+
+	logger  *slog.Logger
+	poolKey string
+	store   *pooledStore
+	keys    *otp.Keys
+	timeout time.Duration
+	courier *otp.Courier
+	watch   *otp.Watch
+	realms  map[string]bool
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "otp", New: func() caddy.Module { return new(App) }}
+}
+
+// Provision resolves the secrets and finds the store. It opens nothing.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Slogger()
+	a.realms = make(map[string]bool)
+	secrets, err := a.resolveSecrets()
+	if err != nil {
+		return err
+	}
+	module, err := a.loadStoreModule(ctx)
+	if err != nil {
+		return err
+	}
+	a.store, err = loadStore(module, a.logger)
+	if err != nil {
+		return err
+	}
+	a.poolKey = module.Identity() // Cleanup runs after a failed Provision too
+	if len(secrets) == 0 {
+		secret, err := a.store.keptSecret()
+		if err != nil {
+			return err
+		}
+		secrets = [][]byte{secret}
+	}
+	if a.keys, err = otp.NewKeys(secrets...); err != nil {
+		return fmt.Errorf("secret: %w; make one with `openssl rand -base64 32`", err)
+	}
+	a.timeout = module.Timeout()
+	a.courier = otp.NewCourier(a.store, a.timeout, a.logger)
+	a.watch = otp.NewWatch(a.store, a.timeout, a.logger)
+	return nil
+}
+
+func (a *App) resolveSecrets() ([][]byte, error) {
+	repl := caddy.NewReplacer()
+	var secrets [][]byte
+	for _, text := range a.Secrets {
+		secret, err := replaced(repl, "secret", text)
+		if err != nil {
+			return nil, err
+		}
+		secrets = append(secrets, []byte(secret))
+	}
+	return secrets, nil
+}
+
+func (a *App) loadStoreModule(ctx caddy.Context) (Store, error) {
+	if a.StoreRaw == nil {
+		store := new(BoltStore)
+		return store, store.Provision(ctx)
+	}
+	module, err := ctx.LoadModule(a, "StoreRaw")
+	if err != nil {
+		return nil, fmt.Errorf("loading the store: %w", err)
+	}
+	store, ok := module.(Store)
+	if !ok {
+		return nil, fmt.Errorf("%T is no store", module)
+	}
+	return store, nil
+}
+
+// claimRealm makes sure that a realm has one set of options.
+func (a *App) claimRealm(realm string) error {
+	if a.realms[realm] {
+		return fmt.Errorf("public_url: two otp directives are for %s; a site has one", realm)
+	}
+	a.realms[realm] = true
+	return nil
+}
+
+// Start opens the store and begins to deliver messages and to follow
+// revocations.
+func (a *App) Start() error {
+	if _, err := a.store.open(); err != nil {
+		return err
+	}
+	a.courier.Start()
+	a.watch.Start()
+	return nil
+}
+
+// Stop ends what Start began; messages that wait go back to the outbox.
+func (a *App) Stop() error {
+	a.courier.Stop()
+	a.watch.Stop()
+	return nil
+}
+
+// Cleanup gives up the store.
+func (a *App) Cleanup() error {
+	if a.poolKey == "" {
+		return nil
+	}
+	_, err := stores.Delete(a.poolKey)
+	return err
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

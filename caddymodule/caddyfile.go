@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package caddymodule
+
+import (
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("otp", parseApp)
+	httpcaddyfile.RegisterDirective("otp", parseDirective)
+	// Behind try_files our paths would be rewritten to the app's index page.
+	httpcaddyfile.RegisterDirectiveOrder("otp", httpcaddyfile.Before, "method")
+}
+
+// parseApp reads the global block:
+//
+//	otp {
+//		secret <key>...
+//		store bolt [<file>]
+//		store redis <url>
+//		# any site option: the default for every site
+//	}
+func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		return nil, d.Err("the global otp block stands twice; put all into one")
+	}
+	var app App
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "otp", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// parseDirective reads the site directive:
+//
+//	otp {
+//		# site options
+//	}
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	var handler Handler
+	if err := handler.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(nil, &handler), nil
+}
+
+// UnmarshalCaddyfile reads the global otp block.
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the option's name
+	if d.NextArg() {
+		return d.Errf("the global otp block takes no argument; remove %q", d.Val())
+	}
+	block := newBlock(d)
+	for block.next() {
+		var err error
+		switch d.Val() {
+		case "secret":
+			a.Secrets, err = oneOrMore(d, "<key>...")
+		case "store":
+			a.StoreRaw, err = parseStore(d)
+		default:
+			err = a.Options.parse(d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return block.err
+}
+
+// UnmarshalCaddyfile reads the otp directive.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the directive's name
+	if d.NextArg() {
+		if strings.HasPrefix(d.Val(), "/") || strings.HasPrefix(d.Val(), "*") || strings.HasPrefix(d.Val(), "@") {
+			return d.Errf("otp takes no matcher (%s), since it must see every request to guard the identity headers; "+
+				"say which paths need a login with `protect <path>...` and which don't with `public <path>...`", d.Val())
+		}
+		return d.Errf("otp takes no argument in this version; remove %q", d.Val())
+	}
+	block := newBlock(d)
+	for block.next() {
+		switch d.Val() {
+		case "secret", "store":
+			return d.Errf("%s belongs into the otp block of the global options: it is shared by all sites", d.Val())
+		}
+		if err := h.Options.parse(d); err != nil {
+			return err
+		}
+	}
+	return block.err
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler = (*App)(nil)
+	_ caddyfile.Unmarshaler = (*Handler)(nil)
+)

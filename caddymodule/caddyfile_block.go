@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package caddymodule
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// block walks the lines of a Caddyfile block and refuses a word that stands
+// twice, unless it is one that may.
+type block struct {
+	d         *caddyfile.Dispenser
+	nesting   int
+	seen      map[string]int
+	repeating []string
+	err       error
+}
+
+// repeatable are the site options that add up over several lines.
+var repeatable = []string{"api", "throttle", "email", "sms"}
+
+func newBlock(d *caddyfile.Dispenser) *block {
+	return newBlockRepeating(d, repeatable...)
+}
+
+func newBlockRepeating(d *caddyfile.Dispenser, words ...string) *block {
+	return &block{d: d, nesting: d.Nesting(), seen: make(map[string]int), repeating: words}
+}
+
+// next moves to the block's next line.
+func (b *block) next() bool {
+	if b.err != nil || !b.d.NextBlock(b.nesting) {
+		return false
+	}
+	word := b.d.Val()
+	if line, twice := b.seen[word]; twice && !slices.Contains(b.repeating, word) {
+		b.err = b.d.Errf("%s stands twice in this block (first on line %d)", word, line)
+		return false
+	}
+	b.seen[word] = b.d.Line()
+	return true
+}
+
+// at adds the file and line to an error, if there is one.
+func at(d *caddyfile.Dispenser, err error) error {
+	if err == nil {
+		return nil
+	}
+	return d.WrapErr(err)
+}
+
+// unknown is the error of a word that a block doesn't have.
+func unknown(d *caddyfile.Dispenser, known ...string) error {
+	return d.Errf("unknown option %q; write one of: %s", d.Val(), strings.Join(known, ", "))
+}
+
+// usage is the error of a line with too few or too many arguments.
+func usage(d *caddyfile.Dispenser, word, arguments string) error {
+	return d.Errf("write `%s %s`", word, arguments)
+}
+
+// one reads exactly one argument.
+func one(d *caddyfile.Dispenser, arguments string) (string, error) {
+	word := d.Val()
+	args := d.RemainingArgs()
+	if len(args) != 1 || args[0] == "" {
+		return "", usage(d, word, arguments)
+	}
+	return args[0], noBlock(d, word)
+}
+
+// oneOrMore reads the rest of the line, which must not be empty.
+func oneOrMore(d *caddyfile.Dispenser, arguments string) ([]string, error) {
+	word := d.Val()
+	args := d.RemainingArgs()
+	if len(args) == 0 || slices.Contains(args, "") {
+		return nil, usage(d, word, arguments)
+	}
+	return args, noBlock(d, word)
+}
+
+// none reads a line of a word alone.
+func none(d *caddyfile.Dispenser) error {
+	word := d.Val()
+	if d.NextArg() {
+		return d.Errf("%s takes no argument; remove %q", word, d.Val())
+	}
+	return noBlock(d, word)
+}
+
+// noBlock refuses a block behind a line that has none.
+func noBlock(d *caddyfile.Dispenser, word string) error {
+	if d.NextBlock(d.Nesting()) {
+		return d.Errf("%s takes no block", word)
+	}
+	return nil
+}
+
+// number reads one whole number.
+func number(d *caddyfile.Dispenser) (int, error) {
+	word := d.Val()
+	text, err := one(d, "<number>")
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, d.Errf("%s: %q is no whole number", word, text)
+	}
+	return n, nil
+}
+
+// duration reads one duration above zero.
+func duration(d *caddyfile.Dispenser) (caddy.Duration, error) {
+	word := d.Val()
+	text, err := one(d, "<duration>")
+	if err != nil {
+		return 0, err
+	}
+	return parseDuration(d, word, text)
+}
+
+func parseDuration(d *caddyfile.Dispenser, word, text string) (caddy.Duration, error) {
+	t, err := caddy.ParseDuration(text)
+	if err != nil || t <= 0 {
+		return 0, d.Errf("%s: %q is no duration; write for example 90s, 10m, 24h or 7d", word, text)
+	}
+	return caddy.Duration(t), nil
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package caddymodule
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// siteOptions are the words of a site's block, for the error of an unknown one.
+var siteOptions = []string{
+	"public_url", "path", "api", "protect", "public", "allow", "deny", "email", "sms", "sms_countries",
+	"default_country", "send", "code", "throttle", "session", "token",
+}
+
+// parse reads one site option, whose word the dispenser is at, and judges
+// it as far as it can be without its placeholders' values.
+func (o *Options) parse(d *caddyfile.Dispenser) (err error) {
+	switch d.Val() {
+	case "public_url":
+		o.PublicURL, err = checked(d, "https://app.example.com", checkPublicURL)
+	case "path":
+		o.Path, err = checked(d, "/.otp", checkPagesPath)
+	case "api":
+		err = o.parseAPI(d)
+	case "protect":
+		o.Protect, err = parseProtect(d)
+	case "public":
+		o.Public, err = allChecked(d, "<path>...", checkRulePath)
+	case "allow":
+		o.Allow, err = allChecked(d, "<pattern>...", checkPattern)
+	case "deny":
+		o.Deny, err = allChecked(d, "<pattern>...", checkPattern)
+	case "email":
+		err = parseSender(d, &o.EmailRaw)
+	case "sms":
+		err = parseSender(d, &o.SMSRaw)
+	case "sms_countries":
+		o.SMSCountries, err = allChecked(d, "<CC>...", checkCountry)
+	case "default_country":
+		o.DefaultCountry, err = checked(d, "<CC>", checkCountry)
+	case "send":
+		o.Send, err = checked(d, "code|link|both", checkSend)
+	case "code":
+		o.Code, err = parseCode(d)
+	case "throttle":
+		err = o.parseThrottle(d)
+	case "session":
+		o.Session, err = parseSession(d)
+	case "token":
+		o.Token, err = parseToken(d)
+	default:
+		err = unknown(d, siteOptions...)
+	}
+	return err
+}
+
+// checked reads one argument and judges it, unless it is known only at run
+// time.
+func checked(d *caddyfile.Dispenser, arguments string, check func(string) error) (string, error) {
+	text, err := one(d, arguments)
+	if err != nil || isPlaceholder(text) {
+		return text, err
+	}
+	return text, at(d, check(text))
+}
+
+func allChecked(d *caddyfile.Dispenser, arguments string, check func(string) error) ([]string, error) {
+	texts, err := oneOrMore(d, arguments)
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range texts {
+		if isPlaceholder(text) {
+			continue
+		}
+		if err := check(text); err != nil {
+			return nil, d.WrapErr(err)
+		}
+	}
+	return texts, nil
+}
+
+func isPlaceholder(text string) bool { return strings.Contains(text, "{") }
+
+// parseProtect reads `protect [<path>...]`; bare it means every path.
+func parseProtect(d *caddyfile.Dispenser) ([]string, error) {
+	paths := d.RemainingArgs()
+	if len(paths) == 0 {
+		return []string{"/"}, noBlock(d, "protect")
+	}
+	for _, path := range paths {
+		if strings.HasPrefix(path, "group:") {
+			return nil, d.Errf("protect: %s: groups need a directory, which isn't available in this version", path)
+		}
+		if err := checkRulePath(path); err != nil {
+			return nil, d.WrapErr(err)
+		}
+	}
+	return paths, noBlock(d, "protect")
+}
+
+// parseAPI reads
+//
+//	api nestauth|autional|auth0|none {
+//		exclusive
+//		origin <url>...
+//		client <id> {
+//			...
+//		}
+//	}
+func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return usage(d, "api", "nestauth|autional|auth0|none")
+	}
+	api := API{Name: d.Val()}
+	if d.NextArg() {
+		return d.Errf("api takes one name; remove %q", d.Val())
+	}
+	words := []string{"exclusive", "origin"}
+	if api.Name == "auth0" {
+		words = append(words, "client")
+	}
+	block := newBlockRepeating(d, "client")
+	for block.next() {
+		var err error
+		switch d.Val() {
+		case "exclusive":
+			api.Exclusive, err = true, none(d)
+		case "origin":
+			api.Origins, err = allChecked(d, "<url>...", checkOrigin)
+		case "client":
+			if api.Name != "auth0" {
+				return d.Errf("only api auth0 has clients")
+			}
+			var client Client
+			client, err = parseClient(d)
+			api.Clients = append(api.Clients, client)
+		default:
+			err = unknown(d, words...)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if block.err != nil {
+		return block.err
+	}
+	o.APIs = append(o.APIs, api)
+	return at(d, checkAPIs(o.APIs))
+}
+
+// parseClient reads
+//
+//	client <id> {
+//		secret <key>
+//		type regular|spa|native
+//		callback <url>...
+//		origin <url>...
+//	}
+func parseClient(d *caddyfile.Dispenser) (client Client, err error) {
+	if !d.NextArg() {
+		return client, usage(d, "client", "<id>")
+	}
+	client.ID = d.Val()
+	if d.NextArg() {
+		return client, d.Errf("client takes one id; remove %q", d.Val())
+	}
+	block := newBlockRepeating(d)
+	for block.next() {
+		switch d.Val() {
+		case "secret":
+			client.Secret, err = one(d, "<key>")
+		case "type":
+			client.Type, err = checked(d, "regular|spa|native", checkClientType)
+		case "callback":
+			client.Callbacks, err = allChecked(d, "<url>...", checkCallback)
+		case "origin":
+			client.Origins, err = allChecked(d, "<url>...", checkOrigin)
+		default:
+			err = unknown(d, "secret", "type", "callback", "origin")
+		}
+		if err != nil {
+			return client, err
+		}
+	}
+	return client, block.err
+}
+
+// parseCode reads
+//
+//	code {
+//		length <digits>
+//		lifetime <duration>
+//		sms_lifetime <duration>
+//		attempts <n>
+//		keep <n>
+//	}
+func parseCode(d *caddyfile.Dispenser) (*Code, error) {
+	if d.NextArg() {
+		return nil, d.Errf("code takes a block, no argument; remove %q", d.Val())
+	}
+	code := new(Code)
+	block := newBlockRepeating(d)
+	for block.next() {
+		var err error
+		switch d.Val() {
+		case "length":
+			code.Length, err = number(d)
+		case "lifetime":
+			code.Lifetime, err = duration(d)
+		case "sms_lifetime":
+			code.SMSLifetime, err = duration(d)
+		case "attempts":
+			code.Attempts, err = number(d)
+		case "keep":
+			code.Keep, err = number(d)
+		default:
+			err = unknown(d, "length", "lifetime", "sms_lifetime", "attempts", "keep")
+		}
+		if err == nil {
+			err = at(d, code.check())
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return code, block.err
+}
+
+// parseThrottle reads `throttle address|client_ip <events> <window>`.
+func (o *Options) parseThrottle(d *caddyfile.Dispenser) error {
+	const arguments = "address|client_ip <events> <window>"
+	args := d.RemainingArgs()
+	if len(args) != 3 {
+		return usage(d, "throttle", arguments)
+	}
+	events, err := strconv.Atoi(args[1])
+	if err != nil {
+		return d.Errf("throttle: %q is no whole number; write `throttle %s`", args[1], arguments)
+	}
+	window, err := parseDuration(d, "throttle", args[2])
+	if err != nil {
+		return err
+	}
+	throttle := Throttle{Scope: args[0], Events: events, Window: window}
+	if err := throttle.check(); err != nil {
+		return d.WrapErr(err)
+	}
+	o.Throttles = append(o.Throttles, throttle)
+	if err := checkThrottles(o.Throttles); err != nil {
+		return d.WrapErr(err)
+	}
+	return noBlock(d, "throttle")
+}
+
+// parseSession reads
+//
+//	session {
+//		lifetime <duration>
+//		idle <duration>
+//		domain <domain>
+//		cookie <name>
+//	}
+func parseSession(d *caddyfile.Dispenser) (*Session, error) {
+	if d.NextArg() {
+		return nil, d.Errf("session takes a block, no argument; remove %q", d.Val())
+	}
+	session := new(Session)
+	block := newBlockRepeating(d)
+	for block.next() {
+		var err error
+		switch d.Val() {
+		case "lifetime":
+			session.Lifetime, err = duration(d)
+		case "idle":
+			session.Idle, err = duration(d)
+		case "domain":
+			session.Domain, err = one(d, "<domain>")
+		case "cookie":
+			session.Cookie, err = one(d, "<name>")
+		default:
+			err = unknown(d, "lifetime", "idle", "domain", "cookie")
+		}
+		if err == nil {
+			err = at(d, session.check())
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return session, block.err
+}
+
+// parseToken reads
+//
+//	token {
+//		lifetime <duration>
+//		refresh <duration>
+//	}
+func parseToken(d *caddyfile.Dispenser) (*Token, error) {
+	if d.NextArg() {
+		return nil, d.Errf("token takes a block, no argument; remove %q", d.Val())
+	}
+	token := new(Token)
+	block := newBlockRepeating(d)
+	for block.next() {
+		var err error
+		switch d.Val() {
+		case "lifetime":
+			token.Lifetime, err = duration(d)
+		case "refresh":
+			token.Refresh, err = duration(d)
+		default:
+			err = unknown(d, "lifetime", "refresh")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return token, block.err
+}
+
+// parseSender reads `email|sms <sender> [<args>...]` by the sender's module.
+func parseSender(d *caddyfile.Dispenser, senders *[]json.RawMessage) error {
+	channel := d.Val()
+	if !d.NextArg() {
+		return usage(d, channel, "<sender> [<args>...]; the senders are "+senderNames())
+	}
+	name := d.Val()
+	if !isSender(name) {
+		return d.Errf("unknown sender %q; write one of: %s", name, senderNames())
+	}
+	module, err := caddyfile.UnmarshalModule(d, senderNamespace+"."+name)
+	if err != nil {
+		return err
+	}
+	*senders = append(*senders, caddyconfig.JSONModuleObject(module, "sender", name, nil))
+	return nil
+}
+
+// parseStore reads `store <kind> [<args>...]` by the store's module.
+func parseStore(d *caddyfile.Dispenser) (json.RawMessage, error) {
+	if !d.NextArg() {
+		return nil, usage(d, "store", "bolt [<file>]` or `store redis <url>")
+	}
+	kind := d.Val()
+	if kind != "bolt" && kind != "redis" {
+		return nil, d.Errf("unknown store %q; write `store bolt [<file>]` or `store redis <url>`", kind)
+	}
+	module, err := caddyfile.UnmarshalModule(d, storeNamespace+"."+kind)
+	if err != nil {
+		return nil, err
+	}
+	return caddyconfig.JSONModuleObject(module, "store", kind, nil), nil
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package caddymodule
+
+import (
+	"errors"
+	"net/http"
+	"net/netip"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+func init() { caddy.RegisterModule(Handler{}) }
+
+// Handler gives the app behind it passwordless login: it answers the login
+// pages and the paths of the wire APIs, and passes everything else on. The
+// app learns who is signed in from the headers Remote-User, Remote-Email,
+// Remote-Phone and Remote-Subject, which no client can set.
+//
+// It must stand before everything that rewrites paths or answers for the
+// app, once in a site and without a matcher: it guards those headers on
+// every request.
+type Handler struct {
+	Options
+
+	logger      *zap.Logger
+	site        *web.Site
+	warnProxies sync.Once
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.otp", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision builds the site from its options and the otp app's.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	module, err := ctx.App("otp")
+	if err != nil {
+		return err
+	}
+	app := module.(*App)
+	h.Options = h.Options.over(app.Options)
+	h.site, err = h.newSite(ctx, app)
+	return err
+}
+
+// ServeHTTP answers what is ours and passes everything else on.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if caddyhttp.GetVar(r.Context(), servedVar) != nil {
+		return caddyhttp.Error(http.StatusInternalServerError,
+			errors.New("two otp directives serve one request; a site has one"))
+	}
+	caddyhttp.SetVar(r.Context(), servedVar, true)
+	h.warnProxies.Do(func() { h.warnOfSpoofableProxies(r) })
+	return h.site.ServeHTTP(w, r, next.ServeHTTP)
+}
+
+// servedVar marks requests that an otp handler has seen.
+const servedVar = "otp_served"
+
+// warnOfSpoofableProxies says that client addresses are read from the end of
+// X-Forwarded-For that clients write themselves.
+func (h *Handler) warnOfSpoofableProxies(r *http.Request) {
+	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if ok && server.TrustedProxiesRaw != nil && server.TrustedProxiesStrict == 0 {
+		h.logger.Warn("trusted_proxies without trusted_proxies_strict reads X-Forwarded-For from its left end, " +
+			"which clients can write: throttles by client_ip can be evaded; add trusted_proxies_strict to the server's options")
+	}
+}
+
+// caller tells who makes a request, as Caddy's own trusted_proxies say.
+func caller(r *http.Request) wire.Caller {
+	var c wire.Caller
+	if text, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
+		c.IP, _ = netip.ParseAddr(text) // invalid: a client without an address
+	}
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		c.RequestID, _ = repl.GetString("http.request.uuid")
+	}
+	return c
+}
+
+// keepFromAccessLog keeps a request of ours out of Caddy's access log, which
+// would hold the tokens in its address; a line without them is logged instead.
+func keepFromAccessLog(r *http.Request) {
+	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
+}
+
+// setUser tells Caddy who makes a request, by subject: access logs show it.
+func setUser(r *http.Request, x otp.Session) {
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Set("http.auth.user.id", x.Subject)
+	}
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

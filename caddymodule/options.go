@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package caddymodule
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Options are what can be said of a site. Said in the otp app they are the
+// defaults of all sites; a site's own option replaces the default whole.
+type Options struct {
+	// The site's address as its visitors type it, without a path
+	// (`https://app.example.com`). Required. Links, tokens and cookies are
+	// made from it, never from what a request calls the site. Plain http is
+	// for loopback hosts only.
+	PublicURL string `json:"public_url,omitempty"`
+
+	// The path below which the login pages are. Default: `/.otp`.
+	Path string `json:"path,omitempty"`
+
+	// The wire APIs to answer. Default: `nestauth` and `autional`. The one
+	// API `none` turns all off.
+	APIs []API `json:"apis,omitempty"`
+
+	// Paths that need a session, each with all below it. `/` means every
+	// path. Default: none; then everybody passes, and the app is told who is
+	// signed in.
+	Protect []string `json:"protect,omitempty"`
+
+	// Paths that need no session though they are below a protected one. The
+	// longest path that matches decides, and of equals this.
+	Public []string `json:"public,omitempty"`
+
+	// Who may sign in: `*@example.com` (not its subdomains),
+	// `*@*.example.com`, `alice@example.org`, `+49*`. Default: everybody.
+	// It is asked again on every request of a session.
+	Allow []string `json:"allow,omitempty"`
+
+	// Who may not sign in, whatever `allow` says.
+	Deny []string `json:"deny,omitempty"`
+
+	// How e-mails are sent; the first sender that takes a message delivers
+	// it. Required unless `public_url` is a loopback host, where the default
+	// is to print them.
+	EmailRaw []json.RawMessage `json:"email,omitempty" caddy:"namespace=otp.senders inline_key=sender"`
+
+	// How SMS are sent. Default: they aren't.
+	SMSRaw []json.RawMessage `json:"sms,omitempty" caddy:"namespace=otp.senders inline_key=sender"`
+
+	// The countries that SMS are sent to (ISO 3166: `DE`, `US`). Required
+	// with `sms`. Numbers elsewhere get the same answers and no message.
+	SMSCountries []string `json:"sms_countries,omitempty"`
+
+	// The country of phone numbers that don't begin with `+`. Default: none;
+	// such numbers are refused.
+	DefaultCountry string `json:"default_country,omitempty"`
+
+	// What the login pages' messages carry: `code`, `link` or `both`.
+	// Default: `both`. SMS always carry a code.
+	Send string `json:"send,omitempty"`
+
+	// What a code is.
+	Code *Code `json:"code,omitempty"`
+
+	// How often codes can be asked for. The limits given for a scope replace
+	// that scope's defaults; there is no way to have none.
+	Throttles []Throttle `json:"throttles,omitempty"`
+
+	// The browser's session.
+	Session *Session `json:"session,omitempty"`
+
+	// The tokens of the wire APIs.
+	Token *Token `json:"token,omitempty"`
+}
+
+// API turns a wire API on.
+type API struct {
+	// `nestauth`, `autional`, `auth0` or `none`.
+	Name string `json:"name"`
+
+	// Whether all of the API's paths are ours. Otherwise requests on paths
+	// that an app may have too (such as `/auth/login`) are the app's, unless
+	// they carry something of ours.
+	Exclusive bool `json:"exclusive,omitempty"`
+
+	// The foreign web origins (`https://spa.example.com`) whose pages may
+	// call the API.
+	Origins []string `json:"origins,omitempty"`
+
+	// The applications of `auth0`; it needs at least one.
+	Clients []Client `json:"clients,omitempty"`
+}
+
+// Client is an application of the auth0 API.
+type Client struct {
+	// The client id.
+	ID string `json:"id"`
+
+	// The client secret, best as `{env.NAME}` or `{file.path}`. Without one
+	// the client is public.
+	Secret string `json:"secret,omitempty"`
+
+	// `regular`, `spa` or `native`. Default: `regular` with a secret,
+	// `native` without. An `spa` may not redeem codes at `/oauth/token`.
+	Type string `json:"type,omitempty"`
+
+	// The addresses that links may lead to (`redirect_uri`), exactly.
+	Callbacks []string `json:"callbacks,omitempty"`
+
+	// The web origins whose pages may call the API for this client.
+	Origins []string `json:"origins,omitempty"`
+}
+
+// Code says what a code is.
+type Code struct {
+	// The number of digits, from 6 to 12. Default: `6`.
+	Length int `json:"length,omitempty"`
+
+	// How long codes and links sent by e-mail live, at most 10 minutes.
+	// Default: `10m` (3 minutes on the auth0 API).
+	Lifetime caddy.Duration `json:"lifetime,omitempty"`
+
+	// How long codes sent by SMS live, at most 10 minutes. Default: `5m` (3
+	// minutes on the auth0 API).
+	SMSLifetime caddy.Duration `json:"sms_lifetime,omitempty"`
+
+	// How many wrong guesses kill a code, from 1 to 10. Default: `5` (3 on
+	// the auth0 API).
+	Attempts int `json:"attempts,omitempty"`
+
+	// How many of the codes last asked for stay valid on the login pages,
+	// from 1 to 3, so that a late message still works. Default: `3`. The
+	// wire APIs keep one.
+	Keep int `json:"keep,omitempty"`
+}
+
+// Throttle is a limit.
+type Throttle struct {
+	// What is counted by: `address` (messages to one mailbox or phone;
+	// default: 3 a minute, 5 an hour, 10 a day) or `client_ip` (starts that
+	// no verification follows; default: 50 an hour, IPv6 by /64).
+	Scope string `json:"scope"`
+
+	// How many events there may be in the window.
+	Events int `json:"events"`
+
+	// The window. Events are refilled evenly over it.
+	Window caddy.Duration `json:"window"`
+}
+
+// Session is what the login pages open.
+type Session struct {
+	// How long a session lasts, at most 365 days. Default: `7d`.
+	Lifetime caddy.Duration `json:"lifetime,omitempty"`
+
+	// How long a session may rest. Default: `24h`.
+	Idle caddy.Duration `json:"idle,omitempty"`
+
+	// A parent domain that the cookie is for as well. Default: none; the
+	// cookie is for the site's host alone.
+	Domain string `json:"domain,omitempty"`
+
+	// The cookie's name. Default: `__Host-otp`, `__Secure-otp` with a domain,
+	// `otp` on plain http.
+	Cookie string `json:"cookie,omitempty"`
+}
+
+// Token is what the wire APIs' sessions are proved by.
+type Token struct {
+	// How long an access token lives. Default: `1h` (24 hours on the auth0
+	// API).
+	Lifetime caddy.Duration `json:"lifetime,omitempty"`
+
+	// How long an API's session lasts, and so its refresh tokens. Default:
+	// `30d`.
+	Refresh caddy.Duration `json:"refresh,omitempty"`
+}
+
+// over returns the options with what they leave open taken from defaults.
+func (o Options) over(defaults Options) Options {
+	o.PublicURL = nearer(o.PublicURL, defaults.PublicURL)
+	o.Path = nearer(o.Path, defaults.Path)
+	o.APIs = nearerList(o.APIs, defaults.APIs)
+	o.Protect = nearerList(o.Protect, defaults.Protect)
+	o.Public = nearerList(o.Public, defaults.Public)
+	o.Allow = nearerList(o.Allow, defaults.Allow)
+	o.Deny = nearerList(o.Deny, defaults.Deny)
+	o.EmailRaw = nearerList(o.EmailRaw, defaults.EmailRaw)
+	o.SMSRaw = nearerList(o.SMSRaw, defaults.SMSRaw)
+	o.SMSCountries = nearerList(o.SMSCountries, defaults.SMSCountries)
+	o.DefaultCountry = nearer(o.DefaultCountry, defaults.DefaultCountry)
+	o.Send = nearer(o.Send, defaults.Send)
+	o.Code = nearer(o.Code, defaults.Code)
+	o.Throttles = nearerThrottles(o.Throttles, defaults.Throttles)
+	o.Session = nearer(o.Session, defaults.Session)
+	o.Token = nearer(o.Token, defaults.Token)
+	return o
+}
+
+func nearer[T comparable](near, far T) T {
+	var unset T
+	if near == unset {
+		return far
+	}
+	return near
+}
+
+func nearerList[T any](near, far []T) []T {
+	if len(near) == 0 {
+		return far
+	}
+	return near
+}
+
+// nearerThrottles takes each scope from the nearest level that limits it.
+func nearerThrottles(near, far []Throttle) []Throttle {
+	all := near
+	for _, t := range far {
+		if len(ofScope(near, t.Scope)) == 0 {
+			all = append(all[:len(all):len(all)], t)
+		}
+	}
+	return all
+}
+
+func ofScope(throttles []Throttle, scope string) []Throttle {
+	var found []Throttle
+	for _, t := range throttles {
+		if t.Scope == scope {
+			found = append(found, t)
+		}
+	}
+	return found
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package caddymodule
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+const senderNamespace = "otp.senders"
+
+// Sender is a guest module in the namespace otp.senders: a way to deliver
+// messages, configured.
+type Sender interface {
+	otp.Sender
+	// Channels returns what it can deliver.
+	Channels() []otp.Channel
+	// Exposes reports whether codes can be read where it delivers to by
+	// others than their recipients, such as in a log. It is then taken for
+	// loopback sites only.
+	Exposes() bool
+}
+
+// isSender reports whether there is a sender module of this name.
+func isSender(name string) bool {
+	return slices.Contains(senderList(), name)
+}
+
+func senderList() []string {
+	var names []string
+	for _, module := range caddy.GetModules(senderNamespace) {
+		names = append(names, module.ID.Name())
+	}
+	return names
+}
+
+func senderNames() string { return strings.Join(senderList(), ", ") }
+
+// loadSenders returns a channel's senders from what ctx.LoadModule made of
+// their configuration.
+func loadSenders(loaded any, channel otp.Channel, loopback bool) ([]otp.Sender, error) {
+	modules, ok := loaded.([]any)
+	if !ok {
+		return nil, fmt.Errorf("%s: senders are %T", channel, loaded)
+	}
+	var senders []otp.Sender
+	for _, module := range modules {
+		sender, ok := module.(Sender)
+		if !ok {
+			return nil, fmt.Errorf("%s: %T is no sender", channel, module)
+		}
+		name := caddy.GetModuleName(module)
+		if !slices.Contains(sender.Channels(), channel) {
+			return nil, fmt.Errorf("%s %s: this sender can't deliver to this channel", channel, name)
+		}
+		if sender.Exposes() && !loopback {
+			return nil, fmt.Errorf("%s %s shows codes to whoever can read its output, so it is for loopback sites; "+
+				"use another sender, or write `insecure` behind it if you know that nobody else can", channel, name)
+		}
+		senders = append(senders, sender)
+	}
+	return senders, nil
+}
+
+// replaced returns a configured text with its placeholders' values. A
+// placeholder without a value is an error that names the option.
+func replaced(repl *caddy.Replacer, option, text string) (string, error) {
+	value, err := repl.ReplaceOrErr(text, true, true)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", option, err)
+	}
+	return value, nil
+}
+
+// replaceAll replaces each of the named texts in place.
+func replaceAll(repl *caddy.Replacer, texts map[string]*string) error {
+	for option, text := range texts {
+		value, err := replaced(repl, option, *text)
+		if err != nil {
+			return err
+		}
+		*text = value
+	}
+	return nil
+}

@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package caddymodule
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/text"
+	"github.com/caddy-otp/caddy-otp/otp/token"
+	"github.com/caddy-otp/caddy-otp/otp/web"
+	"github.com/caddy-otp/caddy-otp/otp/web/auth0"
+	"github.com/caddy-otp/caddy-otp/otp/web/autional"
+	"github.com/caddy-otp/caddy-otp/otp/web/gate"
+	"github.com/caddy-otp/caddy-otp/otp/web/nestauth"
+	"github.com/caddy-otp/caddy-otp/otp/web/portal"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// The defaults of a site.
+const (
+	defaultCodeLength      = 6
+	defaultCodeLifetime    = 10 * time.Minute
+	defaultSMSLifetime     = 5 * time.Minute
+	defaultAttempts        = 5
+	defaultKeep            = 3
+	defaultSessionLifetime = 7 * 24 * time.Hour
+	defaultSessionIdle     = 24 * time.Hour
+	defaultTokenLifetime   = time.Hour
+	defaultRefresh         = 30 * 24 * time.Hour
+
+	// Auth0's own documented figures, the defaults of its API.
+	auth0CodeLifetime  = 3 * time.Minute
+	auth0Attempts      = 3
+	auth0TokenLifetime = 24 * time.Hour
+)
+
+// newSite builds a site from the handler's options, with those of the app
+// already merged in.
+func (h *Handler) newSite(ctx caddy.Context, app *App) (*web.Site, error) {
+	if err := h.resolve(caddy.NewReplacer()); err != nil {
+		return nil, err
+	}
+	if h.PublicURL == "" {
+		return nil, errors.New("otp needs the site's address; write `public_url https://app.example.com` into its block")
+	}
+	publicURL, err := parsePublicURL(h.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.check(publicURL); err != nil {
+		return nil, err
+	}
+	if err := app.claimRealm(publicURL.Host); err != nil {
+		return nil, err
+	}
+	service, err := h.newService(ctx, app, publicURL)
+	if err != nil {
+		return nil, err
+	}
+	issuer := token.NewIssuer(service)
+	cookie := h.sessionCookie(service)
+	path := cmp.Or(h.Path, portal.DefaultPath)
+	door := gate.New(gate.Config{
+		Service:       service,
+		Issuer:        issuer,
+		Cookie:        cookie,
+		Rules:         gate.NewRules(h.Protect, h.Public),
+		LoginPath:     portal.LoginPath(path),
+		HiddenCookies: []string{portal.StartCookieName(cookie)},
+		OnIdentity:    setUser,
+	})
+	return web.NewSite(web.Config{
+		Gate:      door,
+		APIs:      h.newAPIs(service, issuer, door, path, ctx.Slogger()),
+		Origin:    publicURL.String(),
+		PagesPath: path,
+		Caller:    caller,
+		OnAnswer:  keepFromAccessLog,
+		Logger:    ctx.Slogger(),
+	}), nil
+}
+
+// resolve puts the values of placeholders into the options.
+func (o *Options) resolve(repl *caddy.Replacer) error {
+	texts := map[string]*string{
+		"public_url":      &o.PublicURL,
+		"path":            &o.Path,
+		"default_country": &o.DefaultCountry,
+		"send":            &o.Send,
+	}
+	if o.Session != nil {
+		session := *o.Session // shared with other sites
+		o.Session = &session
+		texts["session domain"] = &session.Domain
+		texts["session cookie"] = &session.Cookie
+	}
+	if err := replaceAll(repl, texts); err != nil {
+		return err
+	}
+	lists := map[string]*[]string{
+		"protect": &o.Protect, "public": &o.Public, "allow": &o.Allow, "deny": &o.Deny, "sms_countries": &o.SMSCountries,
+	}
+	for option, list := range lists {
+		if err := replaceList(repl, option, list); err != nil {
+			return err
+		}
+	}
+	apis := make([]API, len(o.APIs))
+	for i, api := range o.APIs {
+		if err := api.resolve(repl); err != nil {
+			return fmt.Errorf("api %s: %w", api.Name, err)
+		}
+		apis[i] = api
+	}
+	o.APIs = apis
+	return nil
+}
+
+func (api *API) resolve(repl *caddy.Replacer) error {
+	if err := replaceList(repl, "origin", &api.Origins); err != nil {
+		return err
+	}
+	clients := make([]Client, len(api.Clients))
+	for i, c := range api.Clients {
+		if err := replaceAll(repl, map[string]*string{"client": &c.ID, "secret": &c.Secret, "type": &c.Type}); err != nil {
+			return err
+		}
+		if err := replaceList(repl, "callback", &c.Callbacks); err != nil {
+			return err
+		}
+		if err := replaceList(repl, "origin", &c.Origins); err != nil {
+			return err
+		}
+		clients[i] = c
+	}
+	api.Clients = clients
+	return nil
+}
+
+// replaceList replaces placeholders in a copy of a list that other sites may
+// share. A placeholder's value may hold several words.
+func replaceList(repl *caddy.Replacer, option string, list *[]string) error {
+	var values []string
+	for _, text := range *list {
+		value, err := replaced(repl, option, text)
+		if err != nil {
+			return err
+		}
+		values = append(values, strings.Fields(value)...)
+	}
+	*list = values
+	return nil
+}
+
+// check judges all options together, for configurations that come as JSON and
+// for the values of placeholders.
+func (o *Options) check(publicURL *url.URL) error {
+	checks := []error{checkAPIs(o.APIs), checkThrottles(o.Throttles)}
+	if o.Path != "" {
+		checks = append(checks, checkPagesPath(o.Path))
+	}
+	if o.Send != "" {
+		checks = append(checks, checkSend(o.Send))
+	}
+	if o.DefaultCountry != "" {
+		checks = append(checks, checkCountry(o.DefaultCountry))
+	}
+	for _, country := range o.SMSCountries {
+		checks = append(checks, checkCountry(country))
+	}
+	for _, path := range append(o.Protect[:len(o.Protect):len(o.Protect)], o.Public...) {
+		checks = append(checks, checkRulePath(path))
+	}
+	if o.Code != nil {
+		checks = append(checks, o.Code.check())
+	}
+	if o.Token != nil {
+		checks = append(checks, o.Token.check())
+	}
+	if o.Session != nil {
+		checks = append(checks, o.Session.check(), o.Session.checkDomain(publicURL))
+	}
+	if len(o.SMSRaw) > 0 && len(o.SMSCountries) == 0 {
+		checks = append(checks, errors.New("sms needs `sms_countries <CC>...`: fraudsters ask for codes to expensive countries, so say where your users are"))
+	}
+	if len(o.SMSRaw) == 0 && len(o.SMSCountries) > 0 {
+		checks = append(checks, errors.New("sms_countries needs `sms <sender>`"))
+	}
+	for _, err := range checks {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Session) checkDomain(publicURL *url.URL) error {
+	host := publicURL.Hostname()
+	if s.Domain != "" && host != s.Domain && !strings.HasSuffix(host, "."+s.Domain) {
+		return fmt.Errorf("session domain %q: the site is %s, which isn't below it", s.Domain, host)
+	}
+	if publicURL.Scheme == "http" && strings.HasPrefix(s.Cookie, "__") {
+		return fmt.Errorf("session cookie %q: browsers take names with this prefix over https only", s.Cookie)
+	}
+	return nil
+}
+
+func (h *Handler) newService(ctx caddy.Context, app *App, publicURL *url.URL) (*otp.Service, error) {
+	allow, err := patterns(h.Allow)
+	if err != nil {
+		return nil, fmt.Errorf("allow: %w", err)
+	}
+	deny, err := patterns(h.Deny)
+	if err != nil {
+		return nil, fmt.Errorf("deny: %w", err)
+	}
+	senders, err := h.loadAllSenders(ctx, isLoopback(publicURL.Hostname()))
+	if err != nil {
+		return nil, err
+	}
+	composer, err := text.NewComposer(text.Options{Host: publicURL.Host})
+	if err != nil {
+		return nil, fmt.Errorf("public_url: %w", err)
+	}
+	return otp.NewService(otp.Config{
+		Realm:          publicURL.Host,
+		PublicURL:      publicURL,
+		Keys:           app.keys,
+		Store:          app.store,
+		Courier:        app.courier,
+		Watch:          app.watch,
+		Composer:       composer,
+		Senders:        senders,
+		Admission:      otp.Admission{Allow: allow, Deny: deny},
+		Countries:      h.SMSCountries,
+		DefaultCountry: h.DefaultCountry,
+		Throttles:      throttles(h.Throttles),
+		Timeout:        app.timeout,
+	}), nil
+}
+
+func patterns(texts []string) ([]otp.Pattern, error) {
+	var all []otp.Pattern
+	for _, text := range texts {
+		p, err := otp.ParsePattern(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// throttles returns the limits, with the defaults of the scopes that have no
+// line.
+func throttles(lines []Throttle) otp.Throttles {
+	limits := otp.DefaultThrottles()
+	for scope, limit := range map[otp.Scope]*[]otp.Throttle{
+		otp.ScopeAddress: &limits.Address, otp.ScopeClientIP: &limits.ClientIP,
+	} {
+		own := ofScope(lines, string(scope))
+		if len(own) == 0 {
+			continue
+		}
+		*limit = nil
+		for _, line := range own {
+			*limit = append(*limit, otp.Throttle{Events: line.Events, Window: time.Duration(line.Window)})
+		}
+	}
+	return limits
+}
+
+// loadAllSenders loads the senders of both channels. On a loopback site
+// e-mails are printed where nothing is said of them.
+func (h *Handler) loadAllSenders(ctx caddy.Context, loopback bool) (map[otp.Channel][]otp.Sender, error) {
+	if len(h.EmailRaw) == 0 {
+		if !loopback {
+			return nil, errors.New("otp needs a way to send e-mails; write one of: " +
+				"`email smtp <host:port> { from <address> }` or `email http <url>`; " +
+				"to try things out, `email log insecure` prints the codes")
+		}
+		h.EmailRaw = []json.RawMessage{json.RawMessage(`{"sender":"log"}`)}
+	}
+	senders := make(map[otp.Channel][]otp.Sender)
+	email, err := ctx.LoadModule(h, "EmailRaw")
+	if err != nil {
+		return nil, fmt.Errorf("email: %w", err)
+	}
+	if senders[otp.Email], err = loadSenders(email, otp.Email, loopback); err != nil {
+		return nil, err
+	}
+	if len(h.SMSRaw) == 0 {
+		return senders, nil
+	}
+	sms, err := ctx.LoadModule(h, "SMSRaw")
+	if err != nil {
+		return nil, fmt.Errorf("sms: %w", err)
+	}
+	senders[otp.SMS], err = loadSenders(sms, otp.SMS, loopback)
+	return senders, err
+}
+
+func (h *Handler) sessionCookie(service *otp.Service) *gate.SessionCookie {
+	var session Session
+	if h.Session != nil {
+		session = *h.Session
+	}
+	secure := service.PublicURL().Scheme == "https"
+	return &gate.SessionCookie{
+		Name:   cmp.Or(session.Cookie, gate.DefaultCookieName(secure, session.Domain)),
+		Domain: session.Domain,
+		Secure: secure,
+		Idle:   cmp.Or(time.Duration(session.Idle), defaultSessionIdle),
+		Sealed: token.NewSealed(service.Keys(), service.Realm(), "cookie"),
+		Now:    time.Now,
+	}
+}
+
+func (h *Handler) sessionLifetime() time.Duration {
+	if h.Session == nil {
+		return defaultSessionLifetime
+	}
+	return cmp.Or(time.Duration(h.Session.Lifetime), defaultSessionLifetime)
+}
+
+// codePolicy returns what a code is, with an API's defaults for what the
+// options leave open.
+func (h *Handler) codePolicy(lifetime, smsLifetime time.Duration, attempts, keep int) otp.CodePolicy {
+	var code Code
+	if h.Code != nil {
+		code = *h.Code
+	}
+	return otp.CodePolicy{
+		Length:      cmp.Or(code.Length, defaultCodeLength),
+		Lifetime:    cmp.Or(time.Duration(code.Lifetime), lifetime),
+		SMSLifetime: cmp.Or(time.Duration(code.SMSLifetime), smsLifetime),
+		Attempts:    cmp.Or(code.Attempts, attempts),
+		Keep:        keep,
+	}
+}
+
+// newAPIs returns the pages and the wire APIs that are on.
+func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate.Gate, path string, logger *slog.Logger) []wire.API {
+	var tokens Token
+	if h.Token != nil {
+		tokens = *h.Token
+	}
+	accessLifetime := time.Duration(tokens.Lifetime)
+	refreshLifetime := cmp.Or(time.Duration(tokens.Refresh), defaultRefresh)
+	code := h.codePolicy(defaultCodeLifetime, defaultSMSLifetime, defaultAttempts, 1)
+
+	lines := h.APIs
+	if len(lines) == 0 {
+		lines = []API{{Name: "nestauth"}, {Name: "autional"}}
+	}
+	var apis []wire.API
+	finishLink := make(map[string]func(http.ResponseWriter, *http.Request, otp.Link, otp.Verification))
+	for _, api := range lines {
+		switch api.Name {
+		case "nestauth":
+			apis = append(apis, nestauth.New(nestauth.Config{
+				Service:         service,
+				Issuer:          issuer,
+				Code:            code,
+				AccessLifetime:  cmp.Or(accessLifetime, defaultTokenLifetime),
+				RefreshLifetime: refreshLifetime,
+				Exclusive:       api.Exclusive,
+				Origins:         origins(api.Origins),
+				LongestSession:  max(refreshLifetime, h.sessionLifetime()),
+				SecureCookies:   service.PublicURL().Scheme == "https",
+				Logger:          logger,
+			}))
+		case "autional":
+			apis = append(apis, autional.New(autional.Config{
+				Service:         service,
+				Issuer:          issuer,
+				Code:            code,
+				AccessLifetime:  cmp.Or(accessLifetime, defaultTokenLifetime),
+				RefreshLifetime: refreshLifetime,
+				Exclusive:       api.Exclusive,
+				Origins:         origins(api.Origins),
+				PagesPath:       path,
+				Logger:          logger,
+			}))
+		case "auth0":
+			dialect := auth0.New(auth0.Config{
+				Service:         service,
+				Issuer:          issuer,
+				Code:            h.codePolicy(auth0CodeLifetime, auth0CodeLifetime, auth0Attempts, 1),
+				AccessLifetime:  cmp.Or(accessLifetime, auth0TokenLifetime),
+				RefreshLifetime: refreshLifetime,
+				Exclusive:       api.Exclusive,
+				Clients:         auth0Clients(api),
+				LinkPath:        portal.LinkPath(path),
+				Logger:          logger,
+			})
+			apis = append(apis, dialect.API())
+			finishLink["auth0"] = dialect.FinishLink
+		}
+	}
+	pages := portal.New(portal.Config{
+		Gate:            door,
+		Path:            path,
+		SiteName:        service.Realm(),
+		Code:            h.codePolicy(defaultCodeLifetime, defaultSMSLifetime, defaultAttempts, h.keep()),
+		Send:            otp.Form(cmp.Or(h.Send, string(otp.FormBoth))),
+		SessionLifetime: h.sessionLifetime(),
+		FinishLink:      finishLink,
+		Logger:          logger,
+	})
+	return append([]wire.API{pages}, apis...)
+}
+
+func (h *Handler) keep() int {
+	if h.Code == nil {
+		return defaultKeep
+	}
+	return cmp.Or(h.Code.Keep, defaultKeep)
+}
+
+func auth0Clients(api API) []auth0.Client {
+	var clients []auth0.Client
+	for _, c := range api.Clients {
+		clients = append(clients, auth0.Client{
+			ID:        c.ID,
+			Secret:    c.Secret,
+			Type:      auth0.ClientType(c.Type),
+			Callbacks: c.Callbacks,
+			Origins:   origins(append(c.Origins[:len(c.Origins):len(c.Origins)], api.Origins...)),
+		})
+	}
+	return clients
+}
+
+// origins returns web origins in the form that browsers write them.
+func origins(texts []string) []string {
+	var all []string
+	for _, text := range texts {
+		if u, err := parseOrigin(text); err == nil { // checked before
+			all = append(all, u.String())
+		}
+	}
+	return all
+}
