@@ -11,8 +11,8 @@ import (
 // charges are the charges of one operation in the order that the scripts have
 // them in: first the buckets with keys of their own, then those of the handle.
 type charges struct {
-	keys   []string
-	fields []string
+	keys    []string
+	windows []string
 	// rates are the interval and the burst of each, in µs.
 	rates []any
 	// scopes are what each counts by.
@@ -29,7 +29,7 @@ func (s *Store) charges(all []otp.Charge) charges {
 	}
 	for _, charge := range all {
 		if charge.Bucket == "" {
-			c.fields = append(c.fields, "w"+charge.Window.String())
+			c.windows = append(c.windows, charge.Window.String())
 			c.add(charge)
 		}
 	}
@@ -45,9 +45,9 @@ func (c *charges) add(charge otp.Charge) {
 
 // appendTo appends the charges to a script's arguments, as gcra.lua says.
 func (c *charges) appendTo(args []any) []any {
-	args = append(args, len(c.keys), len(c.fields))
-	for _, field := range c.fields {
-		args = append(args, field)
+	args = append(args, len(c.keys), len(c.windows))
+	for _, window := range c.windows {
+		args = append(args, window)
 	}
 	return append(args, c.rates...)
 }

@@ -31,8 +31,13 @@ var refusals = []string{
 // nothing was done, and another connection may lead to a server that does it.
 var retried = []string{"NOSCRIPT", "READONLY", "LOADING"}
 
-// maxClients is a refusal without a code of its own.
-const maxClients = "ERR max number of clients reached"
+// uncoded are refusals without a code of their own, and what we say instead.
+// A server that wants a password refuses a command as long as ours before it
+// reads its name.
+var uncoded = map[string]string{
+	"ERR max number of clients reached":   "max number of clients reached",
+	"ERR Protocol error: unauthenticated": "NOAUTH",
+}
 
 // storeError makes of a client's error one for the domain, without what a
 // server or a driver may have put into its text: keys, tags, addresses.
@@ -51,9 +56,6 @@ func replyError(text string) error {
 	if code := refusal(text); code != "" {
 		return fmt.Errorf("%w: redis: %s", otp.ErrUnavailable, code)
 	}
-	if strings.HasPrefix(text, maxClients) {
-		return fmt.Errorf("%w: redis: max number of clients reached", otp.ErrUnavailable)
-	}
 	if strings.Contains(text, "user_script:") {
 		return fmt.Errorf("redis: script failed: %s", text) // Lua names variables, never their values
 	}
@@ -61,12 +63,17 @@ func replyError(text string) error {
 	return fmt.Errorf("redis: server answered %s", code)
 }
 
-// refusal returns the code of a refusal, or "". Before version 7 a refusal
+// refusal returns the code of a refusal, or what stands for it, or "". Before version 7 a refusal
 // inside a script stands in the middle of the text: "… -OOM command …".
 func refusal(text string) string {
 	code, _, _ := strings.Cut(text, " ")
 	if slices.Contains(refusals, code) {
 		return code
+	}
+	for prefix, says := range uncoded {
+		if strings.HasPrefix(text, prefix) {
+			return says
+		}
 	}
 	if strings.HasPrefix(text, "ERR Error running script") {
 		for _, code := range refusals {

@@ -1,27 +1,30 @@
--- The beginning of every script that charges throttles (GCRA). A bucket is one
--- number, its clock: when it will be full again, in µs. Each event moves the
--- clock on by the bucket's interval; an event is refused where that would put
--- the clock further ahead of now than a whole burst.
+-- Throttles (GCRA). A bucket is one number, its clock: when it will be full
+-- again, in µs. Each event moves the clock on by the bucket's interval; an
+-- event is refused where that would put the clock further ahead of now than a
+-- whole burst.
 --
--- From charges_at on, KEYS and ARGV hold the charges:
+-- Charges are in KEYS and ARGV:
 --   KEYS  the buckets that have keys of their own
---   ARGV  how many those are; how many are fields of the handle's hash; the
---         fields' names; then the interval and the burst of each, in µs
+--   ARGV  how many those are; how many are the handle's; the windows of these;
+--         then the interval and the burst of each, in µs
 
--- advance moves the clocks on by one event each. It returns the place of the
--- charge that has to wait longest, or 0 where none is refused, and the wait.
+-- advance moves the clocks on by one event each; the rates begin at ARGV[at].
+-- It returns the place of the charge that has to wait longest, or 0 where none
+-- is refused, and the wait.
 local function advance(clocks, count, at)
 	local refused, longest = 0, 0
 	for i = 1, count do
-		local interval, burst = tonumber(ARGV[at + 2 * i - 2]), tonumber(ARGV[at + 2 * i - 1])
+		local interval, full = tonumber(ARGV[at]), now + ARGV[at + 1]
 		local clock = tonumber(clocks[i]) or now
-		-- A clock may be ahead of a burst where the limit was lowered or the
-		-- server's time was put back: it counts as empty then.
-		clock = math.min(math.max(clock, now), now + burst) + interval
+		-- A clock may be further ahead than a burst where the limit was lowered
+		-- or the server's time was put back: that is an empty bucket.
+		if clock < now then clock = now elseif clock > full then clock = full end
+		clock = clock + interval
 		clocks[i] = clock
-		if clock - now - burst > longest then
-			refused, longest = i, clock - now - burst
+		if clock - full > longest then
+			refused, longest = i, clock - full
 		end
+		at = at + 2
 	end
 	return refused, longest
 end

@@ -3,7 +3,7 @@
 -- set of the messages' ids by when each is due.
 
 local function format_message(fence, expires, rest)
-	return string.format('%.0f %.0f ', fence, expires) .. rest
+	return fence .. string.format(' %.0f ', expires) .. rest
 end
 
 local function parse_message(value)

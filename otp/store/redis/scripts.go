@@ -19,8 +19,8 @@ var (
 	clockLua string
 	//go:embed gcra.lua
 	gcraLua string
-	//go:embed challenge.lua
-	challengeLua string
+	//go:embed handle.lua
+	handleLua string
 	//go:embed session.lua
 	sessionLua string
 	//go:embed revocation.lua
@@ -66,8 +66,8 @@ func newScripts(offset time.Duration) *scripts {
 		return goredis.NewScript(begin + strings.Join(parts, ""))
 	}
 	return &scripts{
-		start:       script(gcraLua, challengeLua, outboxLua, startLua),
-		verify:      script(gcraLua, challengeLua, sessionLua, verifyLua),
+		start:       script(gcraLua, handleLua, outboxLua, startLua),
+		verify:      script(gcraLua, handleLua, sessionLua, verifyLua),
 		claim:       script(outboxLua, claimLua),
 		settle:      script(outboxLua, settleLua),
 		renew:       script(sessionLua, revocationLua, renewLua),

@@ -8,7 +8,7 @@
 // never change, and all that a start or a verification commits is in its
 // handle's shard (but the client_ip buckets):
 //
-//	otp:{NN}:h:<handle>   hash: challenges, failures, address throttles
+//	otp:{NN}:h:<handle>   challenges, failures, address throttles, packed
 //	otp:{NN}:b:<bucket>   a client_ip bucket
 //	otp:{NN}:m:<id>       a message of the outbox
 //	otp:{NN}:q:<realm>    sorted set: its messages by when they are due

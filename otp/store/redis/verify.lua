@@ -5,9 +5,9 @@
 local group, is_link, browser = ARGV[1], ARGV[2] == '1', ARGV[3]
 local n_tags = tonumber(ARGV[9])
 local charges_at = 10 + n_tags
-local n_keys, n_fields = tonumber(ARGV[charges_at]), tonumber(ARGV[charges_at + 1])
-local names_at = charges_at + 2
-local rates_at = names_at + n_fields
+local n_keys, n_windows = tonumber(ARGV[charges_at]), tonumber(ARGV[charges_at + 1])
+local windows_at = charges_at + 2
+local rates_at = windows_at + n_windows
 local tag_at = is_link and LINK or CODE
 
 local function matches(c)
@@ -20,25 +20,20 @@ local function matches(c)
 	return equal
 end
 
-local hash = redis.call('HMGET', KEYS[1], 'c', 'f', 'l', 'x', unpack(ARGV, names_at, rates_at - 1))
-local challenges = unpack_challenges(hash[1])
-local expires = tonumber(hash[4]) or 0
+local h = load(KEYS[1])
+local challenges = h and h[CHALLENGES] or {}
 
 -- 1. The charges. A handle that was never started gets no clocks.
 local clocks = n_keys > 0 and redis.call('MGET', unpack(KEYS, 4, 3 + n_keys)) or {}
-for i = 1, n_fields do clocks[n_keys + i] = hash[4 + i] end
-local refused, wait = advance(clocks, n_keys + n_fields, rates_at)
+if h then
+	for i = 1, n_windows do clocks[n_keys + i] = h[CLOCKS][ARGV[windows_at + i - 1]] end
+end
+local refused, wait = advance(clocks, n_keys + n_windows, rates_at)
 if refused > 0 then return { THROTTLED, now, wait, refused } end
 for i = 1, n_keys do keep(KEYS[3 + i], clocks[i]) end
-if n_fields > 0 and expires > 0 then
-	local set = {}
-	for i = 1, n_fields do
-		set[#set + 1] = ARGV[names_at + i - 1]
-		set[#set + 1] = clocks[n_keys + i]
-		expires = math.max(expires, milliseconds(clocks[n_keys + i]))
-	end
-	redis.call('HSET', KEYS[1], 'x', expires, unpack(set))
-	redis.call('PEXPIREAT', KEYS[1], expires)
+if h and n_windows > 0 then
+	for i = 1, n_windows do h[CLOCKS][ARGV[windows_at + i - 1]] = clocks[n_keys + i] end
+	save(KEYS[1], h)
 end
 
 -- 2. The same again, by the browser that had it right before.
@@ -47,8 +42,7 @@ if browser ~= '' then
 		if c[USED] > 0 and now - c[USED] <= REPEAT_WINDOW and c[BROWSER] == browser and matches(c) then
 			-- The session is in the handle's shard, so its name differs from
 			-- the new one's only in the id.
-			local key = string.sub(KEYS[3], 1, -1 - #ARGV[5]) .. c[SESSION]
-			local s = live_session(key)
+			local s = live_session(string.sub(KEYS[3], 1, -1 - #ARGV[5]) .. c[SESSION])
 			if s then
 				return { REPEATED, now, c[SESSION], s.sealed, s.refresh, s.lifetime, s.created, s.since }
 			end
@@ -57,9 +51,10 @@ if browser ~= '' then
 end
 
 -- 3. The cool-down.
-local failures, last = consecutive(hash[2], hash[3])
-wait = cooling(failures, last)
-if not is_link and wait > 0 then return { COOLING_DOWN, now, wait } end
+if h and not is_link then
+	wait = cooling(h)
+	if wait > 0 then return { COOLING_DOWN, now, wait } end
+end
 
 -- 4. and 7. Why a guess is refused.
 local function refusal()
@@ -83,40 +78,40 @@ if #live == 0 then return refusal() end
 -- 5. Count, in the database, before anything is compared: a server that takes
 -- no writes ends the script here.
 for _, c in ipairs(live) do c[ATTEMPTS] = c[ATTEMPTS] + 1 end
-local remembered = math.max(expires, milliseconds(now + DISABLED_FOR))
-redis.call('HSET', KEYS[1], 'c', cmsgpack.pack(challenges), 'f', failures + 1, 'l', now, 'x', remembered)
+h[FAILURES], h[LAST] = h[FAILURES] + 1, now
+save(KEYS[1], h)
 
 local match
 for _, c in ipairs(live) do
 	match = match or (matches(c) and c)
 end
+if not match then return refusal() end
 local since = tonumber(redis.call('GET', KEYS[2]))
-if not match or (ARGV[4] == '1' and not since) then
-	redis.call('PEXPIREAT', KEYS[1], remembered)
-	return refusal()
-end
+if ARGV[4] == '1' and not since then return refusal() end
 
 -- 6. A match.
 for _, c in ipairs(live) do c[ATTEMPTS] = c[ATTEMPTS] - 1 end
+h[FAILURES], h[LAST] = 0, 0
 match[USED], match[BROWSER], match[SESSION] = now, browser, ARGV[5]
+
+local function refund(first_key, at)
+	local n_keys, n_windows = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+	local rates_at = at + 2 + n_windows
+	for i = 0, n_keys - 1 do
+		give_back(KEYS[first_key + i], ARGV[rates_at + 2 * i])
+	end
+	for i = 0, n_windows - 1 do
+		local window = ARGV[at + 2 + i]
+		local clock = h[CLOCKS][window]
+		if clock then h[CLOCKS][window] = clock - ARGV[rates_at + 2 * (n_keys + i)] end
+	end
+end
+refund(4, charges_at)
+refund(4 + n_keys, rates_at + 2 * (n_keys + n_windows))
+save(KEYS[1], h)
 if not since then
 	since = now
 	redis.call('SET', KEYS[2], since)
 end
-local function refund(first_key, n_keys, n_fields, names_at)
-	local rates_at = names_at + n_fields
-	for i = 1, n_keys do
-		give_back(KEYS[first_key + i - 1], ARGV[rates_at + 2 * i - 2])
-	end
-	for i = 1, n_fields do
-		local field, interval = ARGV[names_at + i - 1], ARGV[rates_at + 2 * (n_keys + i) - 2]
-		local clock = tonumber(redis.call('HGET', KEYS[1], field))
-		if clock then redis.call('HSET', KEYS[1], field, math.max(now, clock - interval)) end
-	end
-end
-redis.call('HSET', KEYS[1], 'c', cmsgpack.pack(challenges), 'f', 0, 'l', 0, 'x', expires)
-refund(4, n_keys, n_fields, names_at)
-local refunds_at = rates_at + 2 * (n_keys + n_fields)
-refund(4 + n_keys, tonumber(ARGV[refunds_at]), tonumber(ARGV[refunds_at + 1]), refunds_at + 2)
 keep_session(KEYS[3], { sealed = ARGV[6], refresh = ARGV[7], lifetime = tonumber(ARGV[8]), created = now, since = since })
 return { VERIFIED, now, since }
