@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package auth0
+
+import (
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/token"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// Name is the dialect's name: that of its API, its challenges and its
+// sessions.
+const Name = "auth0"
+
+// The paths, at the root of the site.
+const (
+	startPath     = "/passwordless/start"
+	tokenPath     = "/oauth/token"
+	revokePath    = "/oauth/revoke"
+	userinfoPath  = "/userinfo"
+	jwksPath      = "/.well-known/jwks.json"
+	discoveryPath = "/.well-known/openid-configuration"
+)
+
+// Config is what a [Dialect] needs. Service and Issuer are required.
+type Config struct {
+	Service *otp.Service
+	Issuer  *token.Issuer
+	// Code is the policy of the codes and links.
+	Code otp.CodePolicy
+	// AccessLifetime is how long access and ID tokens live, and a session
+	// without a refresh token; RefreshLifetime how long one with it does.
+	AccessLifetime, RefreshLifetime time.Duration
+	// Exclusive makes all of the paths ours, whatever a request carries.
+	Exclusive bool
+	// Clients may use the API, each under an id of its own.
+	Clients []Client
+	// LinkPath is what stands between the site's public URL and the token in
+	// a link: where the pages redeem links.
+	LinkPath string
+	// Logger is told of defects; nil: nobody is.
+	Logger *slog.Logger
+}
+
+// Dialect is the API of one site.
+type Dialect struct {
+	Config
+	clients map[string]Client
+}
+
+// New returns the dialect of c.
+func New(c Config) *Dialect {
+	d := &Dialect{Config: c, clients: make(map[string]Client, len(c.Clients))}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	for _, client := range c.Clients {
+		d.clients[client.ID] = client.resolve()
+	}
+	return d
+}
+
+// API returns the dialect as a site serves it. Pages of other origins may
+// call it where a client names their origin; a callback alone opens nothing.
+func (d *Dialect) API() wire.API {
+	api := wire.API{
+		Name:      Name,
+		Exclusive: d.Exclusive,
+		Endpoints: []wire.Endpoint{
+			{Method: http.MethodPost, Path: startPath, Documented: true, Serve: d.serveStart},
+			{Method: http.MethodPost, Path: tokenPath, Owns: d.ownsClient, Serve: d.serveToken},
+			{Method: http.MethodPost, Path: revokePath, Owns: d.ownsClient, Serve: d.serveRevoke},
+			{Method: http.MethodGet, Path: userinfoPath, Owns: d.ownsBearer, Serve: d.serveUserinfo},
+			{Method: http.MethodPost, Path: userinfoPath, Owns: d.ownsBearer, Serve: d.serveUserinfo},
+		},
+		Fail: d.fail,
+	}
+	if len(d.clients) > 0 {
+		api.Endpoints = append(api.Endpoints,
+			wire.Endpoint{Method: http.MethodGet, Path: jwksPath, Serve: d.serveJWKS},
+			wire.Endpoint{Method: http.MethodGet, Path: discoveryPath, Serve: d.serveDiscovery},
+		)
+	}
+	for _, client := range d.Clients {
+		for _, origin := range client.Origins {
+			if !slices.Contains(api.Origins, origin) {
+				api.Origins = append(api.Origins, origin)
+			}
+		}
+	}
+	return api
+}
+
+// ownsClient reports whether a request names one of our clients.
+func (d *Dialect) ownsClient(r *http.Request) bool {
+	o, err := wire.Parse(r, oauthBodies)
+	if err != nil {
+		return false
+	}
+	_, ok := d.clients[o.Text("client_id")]
+	return ok
+}
+
+// ownsBearer reports whether a request carries a token of this realm.
+func (d *Dialect) ownsBearer(r *http.Request) bool {
+	return d.Issuer.Issued(r.Context(), wire.Bearer(r))
+}

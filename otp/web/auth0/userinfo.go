@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package auth0
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/token"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// serveUserinfo answers GET and POST /userinfo: what the access token's scope
+// covers, and nothing without openid.
+func (d *Dialect) serveUserinfo(w http.ResponseWriter, r *http.Request) {
+	bearer := wire.Bearer(r)
+	if bearer == "" {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		d.fail(w, r, errUnauthorized)
+		return
+	}
+	x, err := d.Issuer.Authenticate(r.Context(), bearer)
+	switch {
+	case errors.Is(err, token.ErrInvalid), errors.Is(err, token.ErrExpired), errors.Is(err, otp.ErrNoSession):
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		d.fail(w, r, errUnauthorized)
+		return
+	case err != nil:
+		d.fail(w, r, err)
+		return
+	}
+	claims := map[string]any{}
+	if parseScopes(x.Scope).has(scopeOpenID) {
+		claims = d.profile(x)
+	}
+	wire.WriteJSON(w, http.StatusOK, claims)
+}
