@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package firstlogin
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestUntouchedTraffic passes what a proxy most easily spoils.
+func TestUntouchedTraffic(t *testing.T) {
+	skipShort(t)
+	r := newRig(t, "store bolt otp.db", apis+roomy)
+
+	t.Run("event stream", func(t *testing.T) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/stream", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := browser(t).Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		// The app's stream has no end: what arrives was not held back.
+		line, err := bufio.NewReader(response.Body).ReadString('\n')
+		if err != nil || line != "data: first\n" {
+			t.Errorf("got %q, %v", line, err)
+		}
+	})
+
+	t.Run("upgrade", func(t *testing.T) {
+		site, err := url.Parse(r.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.Dial("tcp", site.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "GET /socket HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n", site.Host)
+		reader := bufio.NewReader(conn)
+		response, err := http.ReadResponse(reader, nil)
+		if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatalf("got %v, %v", response, err)
+		}
+		for _, word := range []string{"ping\n", "pong\n"} {
+			if _, err := io.WriteString(conn, word); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := reader.ReadString('\n'); err != nil || got != word {
+				t.Errorf("got %q, %v", got, err)
+			}
+		}
+	})
+
+	t.Run("upload on a shared path", func(t *testing.T) {
+		body := strings.Repeat("0123456789abcdef", 64<<10) // 1 MiB
+		a := do(t, browser(t), http.MethodPost, r.url+"/auth/login", body, "Content-Type", "application/json", "Cookie", "theirs=1; more=2")
+		if a.status != http.StatusOK || !strings.HasSuffix(a.body, body) || !strings.Contains(a.body, "Cookie: theirs=1; more=2\r\n") {
+			t.Errorf("the app got %d bytes, status %d", len(a.body), a.status)
+		}
+	})
+}
+
+// TestOursOrTheApps asks once for each row of the table of shared paths: who
+// answers, we or the app behind us.
+func TestOursOrTheApps(t *testing.T) {
+	skipShort(t)
+	r := newRig(t, "store bolt otp.db", apis+roomy)
+	nest := "Bearer " + dialects[0].login(r, "nest@example.com", 1).text(t, "accessToken")
+	auth0 := "Bearer " + dialects[2].login(r, "auth0@example.com", 1).text(t, "access_token")
+	const (
+		foreign = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ0aGVpcnMifQ.c2lnbmF0dXJl"
+		none    = ""
+		ours    = false
+		theApps = true
+	)
+	for _, row := range []struct {
+		method, path, authorization, body string
+		app                               bool
+		status                            int
+	}{
+		{"POST", "/auth/passwordless/send", none, `{"identifier":"a@example.com","channel":"email"}`, ours, 200},
+		{"POST", "/auth/passwordless/send", foreign, `{"identifier":"b@example.com","channel":"email","tenantId":"string"}`, ours, 200},
+		{"POST", "/auth/mfa/challenge", none, `{"method":"email"}`, ours, 401},
+		{"POST", "/auth/mfa/challenge", foreign, `{"method":"email"}`, ours, 401},
+		{"POST", "/auth/mfa/challenge", nest, `{"method":"email"}`, ours, 403},
+		{"POST", "/auth/send-login-code", none, `{"email":"c@example.com"}`, ours, 200},
+		{"POST", "/passwordless/start", none, `{"client_id":"` + publicClient + `","connection":"email","email":"d@example.com"}`, ours, 200},
+		{"POST", "/passwordless/start", none, `{"client_id":"theirs","connection":"email","email":"d@example.com"}`, ours, 401},
+		{"POST", "/auth/login/email-code", none, `{"email":"a@example.com","code":"000000"}`, ours, 400},
+		{"POST", "/auth/login/phone-code", none, `{"phone":"+12025550143","code":"000000"}`, ours, 400},
+		{"POST", "/auth/mfa/verify", none, `{"method":"email","otp":"000000"}`, ours, 401},
+		{"GET", "/.well-known/jwks.json", none, "", ours, 200},
+		{"GET", "/.well-known/openid-configuration", none, "", ours, 200},
+		{"POST", "/auth/login", none, `{"providerName":"passwordless","credentials":{"identifier":"a@example.com","code":"000000","channels":["email"]}}`, ours, 400},
+		{"POST", "/auth/login", none, `{"providerName":"email","credentials":{"email":"a@example.com","password":"x"}}`, theApps, 200},
+		{"POST", "/auth/login", none, `{"email":"a@example.com","password":"x"}`, theApps, 200},
+		{"GET", "/auth/me", nest, "", ours, 200},
+		{"GET", "/auth/me", foreign, "", theApps, 200},
+		{"GET", "/auth/me", none, "", theApps, 200},
+		{"GET", "/auth/user", foreign, "", theApps, 200},
+		{"GET", "/auth/verify-session", nest, "", ours, 200},
+		{"POST", "/auth/refresh-token", none, `{"refreshToken":"theirs"}`, theApps, 200},
+		{"POST", "/auth/refresh", none, `{"refresh_token":"theirs"}`, theApps, 200},
+		{"POST", "/auth/logout", foreign, `{}`, theApps, 200},
+		{"GET", "/auth/client-config", none, "", theApps, 200},
+		{"POST", "/oauth/token", none, `{"client_id":"` + publicClient + `"}`, ours, 400},
+		{"POST", "/oauth/token", none, `{"client_id":"theirs","grant_type":"password"}`, theApps, 200},
+		{"POST", "/oauth/revoke", none, `{"client_id":"theirs","token":"x"}`, theApps, 200},
+		{"GET", "/userinfo", auth0, "", ours, 200},
+		{"GET", "/userinfo", foreign, "", theApps, 200},
+		{"GET", "/userinfo", none, "", theApps, 200},
+		{"GET", "/auth/passwordless/send", none, "", ours, 405},
+		{"DELETE", "/auth/mfa/challenge", none, "", ours, 405},
+		{"GET", "/auth/send-login-code", none, "", ours, 405},
+		{"PUT", "/passwordless/start", none, "{}", ours, 405},
+		{"GET", "/auth/login", none, "", theApps, 200},
+		{"PUT", "/auth/me", nest, "{}", theApps, 200},
+	} {
+		headers := []string{}
+		if row.body != "" {
+			headers = append(headers, "Content-Type", "application/json")
+		}
+		if row.authorization != "" {
+			headers = append(headers, "Authorization", row.authorization)
+		}
+		a := do(t, browser(t), row.method, r.url+row.path, row.body, headers...)
+		if app := a.header.Get("X-App") == "yes"; app != row.app || a.status != row.status {
+			t.Errorf("%s %s %.20s %s: %d, the app's: %v; want %d, %v\n%s", row.method, row.path, row.authorization, row.body, a.status, app, row.status, row.app, a.body)
+		}
+		if row.app && !strings.HasSuffix(a.body, row.body) {
+			t.Errorf("%s %s: the app didn't get the body: %s", row.method, row.path, a.body)
+		}
+		if row.status == http.StatusMethodNotAllowed && a.header.Get("Allow") == "" {
+			t.Errorf("%s %s: no Allow", row.method, row.path)
+		}
+	}
+}
