@@ -516,6 +516,18 @@ func TestRateLimit(t *testing.T) { // A36
 	}
 }
 
+func TestRefreshOutlivesAccess(t *testing.T) {
+	r := newRig(t, nil)
+	const day = 24 * time.Hour
+	a := r.login(t, native, "offline_access")
+	r.skew.Add(int64(29 * day))
+	a = r.post(t, tokenPath, refresh(native, a.text("refresh_token")))
+	a.wantOK(t)
+	r.skew.Add(int64(2 * day)) // renewing prolongs nothing
+	r.post(t, tokenPath, refresh(native, a.text("refresh_token"))).
+		want(t, 403, "invalid_grant", "Unknown or invalid refresh token.")
+}
+
 func TestCoolDown(t *testing.T) {
 	r := newRig(t, nil)
 	email := r.newEmail()
