@@ -122,11 +122,14 @@ func TestKeys(t *testing.T) {
 		if shard < "00" || shard > "63" {
 			t.Errorf("%q is in shard %s", key, shard)
 		}
-		kinds[kind]++
 		ttl, err := s.client.PTTL(ctx, key).Result()
 		if err != nil {
 			t.Fatal(err)
 		}
+		if ttl == gone {
+			continue // what a start writes that queues nothing
+		}
+		kinds[kind]++
 		forEver := kind == "a" || strings.HasSuffix(key, ":r:for%20ever")
 		if (ttl < 0) != forEver {
 			t.Errorf("%q has the TTL %v", key, ttl)
@@ -141,6 +144,9 @@ func TestKeys(t *testing.T) {
 		t.Errorf("keys of each kind: %v", kinds)
 	}
 }
+
+// gone is the TTL of a key that isn't there any more.
+const gone = -2
 
 // shardAndKind takes a key apart and checks that it is printable ASCII.
 func shardAndKind(t *testing.T, s *Store, key string) (shard, kind string) {
@@ -197,13 +203,19 @@ func wantUnavailable(t *testing.T, what string, err error) {
 	}
 }
 
+// A store whose server is gone must say so soon after its timeout, also where
+// the machine is busy.
+const (
+	soon  = 100 * time.Millisecond
+	limit = 300 * time.Millisecond
+)
+
 // wantQuickFailure checks that nobody waits for a server that is gone: alone
 // and in a crowd.
 func wantQuickFailure(t *testing.T, s *Store) {
 	t.Helper()
-	const limit = 300 * time.Millisecond
 	var all sync.WaitGroup
-	for n := range int64(200) {
+	for n := range int64(50) {
 		all.Go(func() {
 			began := time.Now()
 			_, err := s.Start(t.Context(), testChallenge(n), nil)
@@ -240,7 +252,7 @@ func recovers(t *testing.T, s *Store) {
 
 func TestServerIsKilled(t *testing.T) {
 	server, _ := serve(t)
-	used, fresh := open(t, server, WithTimeout(otp.DefaultTimeout)), open(t, server, WithTimeout(otp.DefaultTimeout))
+	used, fresh := open(t, server, WithTimeout(soon)), open(t, server, WithTimeout(soon))
 	start(t, used, 1)
 	server.Kill()
 	for _, s := range []*Store{used, fresh} {
@@ -253,7 +265,7 @@ func TestServerIsKilled(t *testing.T) {
 
 func TestServerHangs(t *testing.T) {
 	server, _ := serve(t)
-	used, fresh := open(t, server, WithTimeout(otp.DefaultTimeout)), open(t, server, WithTimeout(otp.DefaultTimeout))
+	used, fresh := open(t, server, WithTimeout(soon)), open(t, server, WithTimeout(soon))
 	start(t, used, 1)
 	server.Stop()
 	for _, s := range []*Store{used, fresh} {
