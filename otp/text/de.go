@@ -29,8 +29,6 @@ var german = Words{
 		Email:      "E-Mail-Adresse",
 		Phone:      "Telefonnummer",
 		Send:       "Weiter",
-		UseEmail:   "Stattdessen eine E-Mail-Adresse verwenden",
-		UsePhone:   "Stattdessen eine Telefonnummer verwenden",
 
 		EmailOrPhone: "E-Mail-Adresse oder Telefonnummer",
 		PhoneHint:    "Telefonnummern mit Landesvorwahl, zum Beispiel +49.",
@@ -63,9 +61,6 @@ var german = Words{
 
 		HalfLoggedOut:     "Sie sind nur in diesem Browser abgemeldet",
 		HalfLoggedOutLead: "Das Ende Ihrer Sitzung konnte nicht gespeichert werden. Dieser Browser hat sie vergessen, aber eine Kopie seines Cookies wäre noch gültig, bis die Sitzung abläuft.",
-
-		SignedInAs:  "Sie sind als {address} angemeldet.",
-		NotAdmitted: "Diese Adresse darf diese Seite nicht sehen.",
 
 		AddressInvalid: "Das ist keine gültige Adresse. Prüfen Sie sie auf Tippfehler.",
 		CodeInvalid:    "Der Code besteht nur aus Ziffern. Kopieren Sie ihn aus der Nachricht.",

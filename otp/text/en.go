@@ -29,8 +29,6 @@ var english = Words{
 		Email:      "E-mail address",
 		Phone:      "Phone number",
 		Send:       "Continue",
-		UseEmail:   "Use an e-mail address",
-		UsePhone:   "Use a phone number",
 
 		EmailOrPhone: "E-mail address or phone number",
 		PhoneHint:    "Phone numbers with the country's prefix, such as +49.",
@@ -63,9 +61,6 @@ var english = Words{
 
 		HalfLoggedOut:     "You are signed out in this browser only",
 		HalfLoggedOutLead: "The end of your session couldn't be stored. This browser has forgotten it, but a copy of its cookie could still be used until the session expires.",
-
-		SignedInAs:  "You are signed in as {address}.",
-		NotAdmitted: "This address may not see this page.",
 
 		AddressInvalid: "This isn't a valid address. Check it for typing errors.",
 		CodeInvalid:    "The code consists of digits only. Copy it from the message.",

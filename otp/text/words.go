@@ -46,8 +46,8 @@ type SMSWords struct {
 // PageWords are those of the site's own pages. {address} is the address that
 // was typed, {wait} how long until another try.
 type PageWords struct {
-	LoginTitle, Email, Phone, Send, UseEmail, UsePhone string
-	EmailOrPhone, PhoneHint, Restart                   string
+	LoginTitle, Email, Phone, Send   string
+	EmailOrPhone, PhoneHint, Restart string
 
 	VerifyTitle, Sent, Code, Verify, Resend, OtherAddress string
 	// EnterCode, OpenLink and EnterCodeOrOpenLink say what to do with what
@@ -61,8 +61,6 @@ type PageWords struct {
 	StaySignedIn                                                   string
 	// HalfLoggedOut says that only the browser has forgotten the session.
 	HalfLoggedOut, HalfLoggedOutLead string
-
-	SignedInAs, NotAdmitted string
 
 	AddressInvalid, CodeInvalid, CodeWrong, CodeExpired, CodeExhausted, LinkInvalid string
 	Throttled, CoolDown, Unavailable, NoSender, Foreign, Defect                     string
