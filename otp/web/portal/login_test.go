@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package portal
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+func TestSignInByCode(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+
+	toLogin := b.get("/private/report?year=2026")
+	toLogin.redirects(t, login+"?return_to=%2Fprivate%2Freport%3Fyear%3D2026")
+	page := b.get(toLogin.Header().Get("Location"))
+	if page.Code != http.StatusOK || len(b.cookies) != 0 {
+		t.Fatalf("login page: %d with cookies %v", page.Code, b.cookies)
+	}
+	back := attribute(named(page.document(t), "name", "return_to"), "value")
+	m := b.start("Jane@Example.com", back)
+	if m.To != "Jane@Example.com" || m.Code == "" || m.Link == "" || m.Dialect != Name {
+		t.Fatalf("unexpected message to %q", m.To)
+	}
+
+	page = b.get(verify)
+	if page.Code != http.StatusOK || !strings.Contains(page.body, "j***@example.com") {
+		t.Fatalf("verify page: %d %s", page.Code, page.body)
+	}
+	if strings.Contains(strings.ToLower(page.body), "jane") {
+		t.Error("the page holds the address in the clear")
+	}
+	b.post(verify, url.Values{"code": {" " + m.Code[:3] + " - " + m.Code[3:] + "\u00a0"}}).
+		redirects(t, "/private/report?year=2026")
+	if len(b.cookies) != 1 || b.session().Address.String() != "jane@example.com" {
+		t.Errorf("cookies %v", b.cookies)
+	}
+	if got := b.get("/private/report?year=2026").body; got != "app for jane@example.com" {
+		t.Errorf("the app says %q", got)
+	}
+}
+
+func TestStartCookie(t *testing.T) {
+	s := newSite(t)
+	a := s.browser().post(login, url.Values{"address": {"jane@example.com"}})
+	cookies := a.Result().Cookies()
+	if len(cookies) != 1 {
+		t.Fatalf("%d cookies", len(cookies))
+	}
+	c := cookies[0]
+	if c.Name != "__Host-otp-start" || c.Path != "/" || c.Domain != "" || !c.Secure || !c.HttpOnly ||
+		c.SameSite != http.SameSiteLaxMode || c.MaxAge != 900 {
+		t.Errorf("cookie is %v", c)
+	}
+}
+
+func TestLoginAnswersDeniedAlike(t *testing.T) {
+	deny, err := otp.ParsePattern("bad@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, func(c *otp.Config, _ *Config) { c.Admission.Deny = []otp.Pattern{deny} })
+	allowed, denied := s.browser(), s.browser()
+	code := ""
+	for _, step := range []func(b *browser, address string) answer{
+		func(b *browser, address string) answer { return b.post(login, url.Values{"address": {address}}) },
+		func(b *browser, _ string) answer { return b.get(verify) },
+		func(b *browser, _ string) answer { return b.post(verify, url.Values{"code": {wrong(code)}}) },
+		func(b *browser, _ string) answer { return b.post(login, url.Values{"again": {"1"}}) },
+		func(b *browser, _ string) answer { return b.get(verify) },
+		func(b *browser, _ string) answer { return b.post(login, url.Values{"again": {"1"}}) },
+		func(b *browser, _ string) answer { return b.post(login, url.Values{"again": {"1"}}) },
+	} {
+		a, d := step(allowed, "bob@example.com"), step(denied, "bad@example.com")
+		for s.taken < s.outbox.queued.Load() {
+			code = s.message().Code
+		}
+		if a.Code != d.Code || a.body != d.body {
+			t.Errorf("%d %s\nand for the denied\n%d %s", a.Code, a.body, d.Code, d.body)
+		}
+		hideCookieValues(a, d)
+		for name, values := range a.Header() {
+			if got := strings.Join(d.Header()[name], "|"); got != strings.Join(values, "|") {
+				t.Errorf("header %s: %q and for the denied %q", name, values, got)
+			}
+		}
+		if len(a.Header()) != len(d.Header()) {
+			t.Errorf("headers %v and %v", a.Header(), d.Header())
+		}
+	}
+}
+
+// hideCookieValues replaces the sealed values, which differ each time, by
+// their lengths.
+func hideCookieValues(answers ...answer) {
+	for _, a := range answers {
+		for i, cookie := range a.Header()["Set-Cookie"] {
+			name, rest, _ := strings.Cut(cookie, "=")
+			value, attributes, _ := strings.Cut(rest, ";")
+			a.Header()["Set-Cookie"][i] = name + strings.Repeat("x", len(value)) + attributes
+		}
+	}
+}
+
+// wrong returns a code that isn't the given one.
+func wrong(code string) string {
+	if strings.HasPrefix(code, "9") {
+		return "000000"
+	}
+	return "999999"
+}
+
+func TestDeniedGetsNoMessage(t *testing.T) {
+	deny, err := otp.ParsePattern("*@denied.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, func(c *otp.Config, _ *Config) { c.Admission.Deny = []otp.Pattern{deny} })
+	s.browser().post(login, url.Values{"address": {"x@denied.example"}}).redirects(t, verify)
+	s.noMessage()
+}
+
+func TestLoginRefusesAddresses(t *testing.T) {
+	s := newSite(t)
+	for _, address := range []string{
+		"", "jane", "jane@", "@example.com", "jane@example", "+4917012345678", "a@x.example\r\nBcc: b@x.example",
+		`"a> SIZE=9 <b"@x.example`, "m\u0131ke@x.example", strings.Repeat("a", 65) + "@x.example", strings.Repeat("a", 300) + "@x.example",
+		"<script>alert(1)</script>@x.example",
+	} {
+		b := s.browser()
+		a := b.post(login, url.Values{"address": {address}, "return_to": {"/private"}})
+		a.shows(t, http.StatusBadRequest, "This isn't a valid address. Check it for typing errors.")
+		d := a.document(t)
+		input := named(d, "name", "address")
+		if got := attribute(input, "value"); got != strings.ReplaceAll(address, "\r\n", "\n") {
+			t.Errorf("%q comes back as %q", address, got)
+		}
+		if attribute(input, "aria-invalid") != "true" || attribute(named(d, "name", "return_to"), "value") != "/private" {
+			t.Errorf("%q: form is %s", address, a.body)
+		}
+		if element(d, "script") != nil || len(b.cookies) != 0 {
+			t.Errorf("%q: cookies %v in %s", address, b.cookies, a.body)
+		}
+	}
+	s.noMessage()
+}
+
+func TestLoginThrottled(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	first := b.start("jane@example.com", "/private")
+	for range 2 {
+		b.post(login, url.Values{"again": {"1"}}).redirects(t, verify)
+		s.message()
+	}
+	const alert = "You have asked too often. Try again in 20 seconds."
+	again := b.post(login, url.Values{"again": {"1"}})
+	again.shows(t, http.StatusTooManyRequests, alert)
+	if again.Header().Get("Retry-After") != "20" || named(again.document(t), "name", "code") == nil {
+		t.Errorf("Retry-After %q on %s", again.Header().Get("Retry-After"), again.body)
+	}
+	other := s.browser().post(login, url.Values{"address": {"jane+tag@example.com"}})
+	other.shows(t, http.StatusTooManyRequests, alert)
+	if other.Header().Get("Retry-After") != "20" || named(other.document(t), "name", "address") == nil {
+		t.Errorf("Retry-After %q on %s", other.Header().Get("Retry-After"), other.body)
+	}
+	b.post(verify, url.Values{"code": {first.Code}}).redirects(t, "/private")
+
+	s.pass(21 * time.Second)
+	s.browser().start("jane@example.com", "/")
+}
+
+func TestLoginWhenSignedIn(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn("jane@example.com")
+	b.get(login+"?return_to=%2Fprivate%3Fa%3D1").redirects(t, "/private?a=1")
+	b.get(login).redirects(t, "/")
+	b.get(login+"?return_to=%2F%2Fevil.example").redirects(t, "/")
+	b.get(DefaultPath).redirects(t, login)
+	b.get(DefaultPath+"/").redirects(t, login)
+}
+
+func TestVerifyPassesOnceSignedInElsewhere(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	_, token := linkTarget(t, b.start("jane@example.com", "/private"))
+	tab := b.copy()
+	tab.post(link, url.Values{"token": {token}}).redirects(t, "/private")
+	b.cookies["__Host-otp"] = tab.cookies["__Host-otp"]
+	b.get(verify).redirects(t, "/private")
+}
+
+func TestChannels(t *testing.T) {
+	tests := map[string]struct {
+		email, sms               bool
+		send                     otp.Form
+		typ, autocomplete        string
+		address, masked, refused string
+		code, link               bool
+	}{
+		"email": {
+			email: true, send: otp.FormCode, typ: "email", autocomplete: "email",
+			address: "jane@example.com", masked: "j***@example.com", code: true, refused: "+4917012345678",
+		},
+		"email link": {
+			email: true, send: otp.FormLink, typ: "email", autocomplete: "email",
+			address: "jane@example.com", masked: "j***@example.com", link: true, refused: "+4917012345678",
+		},
+		"sms": {
+			sms: true, send: otp.FormLink, typ: "tel", autocomplete: "tel",
+			address: "+49 170 12345678", masked: "170****5678", code: true, refused: "jane@example.com",
+		},
+		"both, by phone": {
+			email: true, sms: true, send: otp.FormBoth, typ: "text", autocomplete: "username",
+			address: "0170 12345678", masked: "170****5678", code: true, refused: "12",
+		},
+		"both, by email": {
+			email: true, sms: true, send: otp.FormBoth, typ: "text", autocomplete: "username",
+			address: "jane@example.com", masked: "j***@example.com", code: true, link: true, refused: "jane@",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, func(c *otp.Config, pages *Config) {
+				sender := c.Senders[otp.Email]
+				c.Senders = make(map[otp.Channel][]otp.Sender)
+				if test.email {
+					c.Senders[otp.Email] = sender
+				}
+				if test.sms {
+					c.Senders[otp.SMS] = sender
+				}
+				c.Countries = []string{"DE"}
+				c.DefaultCountry = "DE"
+				pages.Send = test.send
+			})
+			b := s.browser()
+			input := named(b.get(login).document(t), "name", "address")
+			if attribute(input, "type") != test.typ || attribute(input, "autocomplete") != test.autocomplete {
+				t.Errorf("field is %v", input.Attr)
+			}
+			b.post(login, url.Values{"address": {test.refused}}).
+				shows(t, http.StatusBadRequest, "This isn't a valid address. Check it for typing errors.")
+			m := b.start(test.address, "/")
+			if (m.Code != "") != test.code || (m.Link != "") != test.link {
+				t.Errorf("message has code %t, link %t", m.Code != "", m.Link != "")
+			}
+			page := b.get(verify)
+			if !strings.Contains(page.body, test.masked) {
+				t.Errorf("page doesn't say %s: %s", test.masked, page.body)
+			}
+			if asks := named(page.document(t), "name", "code") != nil; asks != test.code {
+				t.Errorf("page asks for a code: %t", asks)
+			}
+			if !test.code {
+				return
+			}
+			b.post(verify, url.Values{"code": {m.Code}}).redirects(t, "/")
+		})
+	}
+}
+
+func TestStoreDownOnStart(t *testing.T) {
+	s := newSite(t)
+	if err := s.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b := s.browser()
+	if a := b.get(login); a.Code != http.StatusOK {
+		t.Errorf("login page: %d", a.Code)
+	}
+	a := b.post(login, url.Values{"address": {"jane@example.com"}})
+	a.shows(t, http.StatusServiceUnavailable, "Signing in isn't possible right now. Try again in 1 second.")
+	if a.Header().Get("Retry-After") != "1" || len(b.cookies) != 0 {
+		t.Errorf("Retry-After %q, cookies %v", a.Header().Get("Retry-After"), b.cookies)
+	}
+	if got := attribute(named(a.document(t), "name", "address"), "value"); got != "jane@example.com" {
+		t.Errorf("address comes back as %q", got)
+	}
+}

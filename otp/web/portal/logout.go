@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package portal
+
+import (
+	"net/http"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// showLogout asks whether to sign out, or says that nobody is signed in.
+func (p *portal) showLogout(w http.ResponseWriter, r *http.Request) {
+	x, ok := p.signedIn(r)
+	if !ok {
+		p.render(w, http.StatusOK, p.signedOutPage(r))
+		return
+	}
+	p.render(w, http.StatusOK, p.logoutPage(r, x))
+}
+
+// logout ends the browser's session. The cookie is cleared even where the
+// store can't be told; then the page says so.
+func (p *portal) logout(w http.ResponseWriter, r *http.Request) {
+	var failure error
+	for _, x := range p.sessions(r) {
+		if err := p.service.SignOut(r.Context(), x.ID, x.Expires); err != nil {
+			failure = err
+		}
+	}
+	p.Gate.Cookie.Clear(w.Header())
+	p.attempts.clear(w.Header())
+	if failure != nil {
+		p.report(r, failure)
+		wire.SetRetryAfter(w.Header(), failure)
+		p.render(w, wire.Status(failure), p.halfSignedOutPage(r))
+		return
+	}
+	redirect(w, p.Path+"/logout")
+}
+
+// signedIn returns the session of the browser's cookie if it holds. A bearer
+// token is a program's and has no say here.
+func (p *portal) signedIn(r *http.Request) (x otp.Session, ok bool) {
+	browser := *r
+	browser.Header = r.Header.Clone()
+	browser.Header.Del("Authorization")
+	visitor, err := p.Gate.Identify(&browser)
+	return visitor.Session, err == nil && visitor.SignedIn()
+}
+
+// sessions returns the sessions in the browser's cookies, whether or not they
+// still hold.
+func (p *portal) sessions(r *http.Request) []otp.Session {
+	var all []otp.Session
+	for _, cookie := range r.CookiesNamed(p.Gate.Cookie.Name) {
+		if x, _, _, err := p.Gate.Cookie.Sealed.Open(cookie.Value); err == nil {
+			all = append(all, x)
+		}
+	}
+	return all
+}

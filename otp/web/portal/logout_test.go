@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package portal
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+func TestLogout(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn("jane@example.com")
+	kept := b.copy()
+
+	for range 2 {
+		page := b.get(logout)
+		if page.Code != http.StatusOK || !strings.Contains(page.body, "You are signed in as jane@example.com.") || !b.hasSession() {
+			t.Fatalf("%d %s", page.Code, page.body)
+		}
+	}
+	b.post(logout, nil).redirects(t, logout)
+	if len(b.cookies) != 0 {
+		t.Errorf("cookies %v", b.cookies)
+	}
+	if page := b.get(logout); page.Code != http.StatusOK || !strings.Contains(page.body, "You are signed out.") {
+		t.Errorf("%d %s", page.Code, page.body)
+	}
+	if a := kept.get("/private"); a.Code != http.StatusSeeOther {
+		t.Errorf("a copy of the cookie still opens: %d", a.Code)
+	}
+	b.post(logout, nil).redirects(t, logout)
+}
+
+func TestLogoutEndsWhatMayNotSignIn(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn("jane@example.com")
+	x := b.session()
+	// A program's bearer token doesn't hide the browser's session.
+	r := newPost(logout, nil)
+	r.Header.Set("Authorization", "Bearer x.y.z")
+	b.do(r).redirects(t, logout)
+	if err := s.service.Holds(t.Context(), x); !errors.Is(err, otp.ErrNoSession) {
+		t.Errorf("session: %v", err)
+	}
+}
+
+func TestLogoutWithoutStore(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn("jane@example.com")
+	if err := s.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a := b.post(logout, nil)
+	if a.Code != http.StatusServiceUnavailable || !strings.Contains(a.body, "signed out in this browser only") {
+		t.Errorf("%d %s", a.Code, a.body)
+	}
+	if b.hasSession() {
+		t.Error("the cookie is still there")
+	}
+	if a.Header().Get("Retry-After") != "1" {
+		t.Errorf("Retry-After %q", a.Header().Get("Retry-After"))
+	}
+}
+
+func TestForeignOriginsAreRefused(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn("jane@example.com")
+	message := b.start("jane@example.com", "/")
+	_, token := linkTarget(t, message)
+	before := b.copy()
+	for target, body := range map[string]string{
+		login:  "address=victim%40example.com",
+		verify: "code=" + message.Code,
+		link:   "token=" + token,
+		logout: "",
+	} {
+		for _, headers := range []map[string]string{
+			{"Origin": "https://evil.example"},
+			{"Origin": "null"},
+			{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
+			{"Origin": "https://sub.app.example.com", "Sec-Fetch-Site": "same-site"},
+			{"Sec-Fetch-Site": "cross-site"},
+		} {
+			r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			for name, value := range headers {
+				r.Header.Set(name, value)
+			}
+			a := b.do(r)
+			if a.Code != http.StatusForbidden || !strings.Contains(a.body, "came from another site") {
+				t.Errorf("%s %v: %d %s", target, headers, a.Code, a.body)
+			}
+		}
+	}
+	if b.cookies["__Host-otp"] != before.cookies["__Host-otp"] || b.cookies["__Host-otp-start"] != before.cookies["__Host-otp-start"] {
+		t.Error("cookies changed")
+	}
+	if err := s.service.Holds(t.Context(), b.session()); err != nil {
+		t.Errorf("session: %v", err)
+	}
+	s.noMessage()
+	s.browser().post(link, map[string][]string{"token": {token}}).redirects(t, "/")
+}

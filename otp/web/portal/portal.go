@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package portal
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/text"
+	"github.com/caddy-otp/caddy-otp/otp/web/gate"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// Name is the dialect's, in challenges, sessions and logs.
+const Name = "portal"
+
+// DefaultPath is where the pages are unless the site says otherwise.
+const DefaultPath = "/.otp"
+
+// Config is what the pages need. All but FinishLink and Logger is required.
+type Config struct {
+	// Gate knows who is signed in; its service and its cookie are the pages'.
+	Gate *gate.Gate
+	// Path is what the pages are below, without a slash at its end.
+	Path string
+	// SiteName is what the pages call the site, such as its host.
+	SiteName string
+	// Send is what e-mails carry. SMS always carry a code alone.
+	Send otp.Form
+	Code otp.CodePolicy
+	// SessionLifetime is how long a session lasts.
+	SessionLifetime time.Duration
+	// FinishLink has, for each further dialect whose links open here, what
+	// answers once the link is redeemed and the session's cookie is set.
+	FinishLink map[string]func(w http.ResponseWriter, r *http.Request, l otp.Link, v otp.Verification)
+	Logger     *slog.Logger
+}
+
+type portal struct {
+	Config
+	service   *otp.Service
+	attempts  attempts
+	catalogue *text.Catalogue
+}
+
+// LoginPath returns the path of the login page below the pages' path.
+func LoginPath(path string) string { return path + "/login" }
+
+// LinkPath returns what stands between the site's address and the token in a
+// link.
+func LinkPath(path string) string { return path + "/link?" + tokenField + "=" }
+
+// New returns the pages as an API of a site.
+func New(c Config) wire.API {
+	p := &portal{
+		Config:    c,
+		service:   c.Gate.Service,
+		attempts:  newAttempts(c.Gate),
+		catalogue: text.NewCatalogue(),
+	}
+	if p.Logger == nil {
+		p.Logger = slog.New(slog.DiscardHandler)
+	}
+	login := func(w http.ResponseWriter, _ *http.Request) { redirect(w, LoginPath(c.Path)) }
+	return wire.API{
+		Name: Name,
+		Endpoints: []wire.Endpoint{
+			p.endpoint(http.MethodGet, "", login),
+			p.endpoint(http.MethodGet, "/", login),
+			p.endpoint(http.MethodGet, "/login", p.showLogin),
+			p.endpoint(http.MethodPost, "/login", p.login),
+			p.endpoint(http.MethodGet, "/verify", p.showVerify),
+			p.endpoint(http.MethodPost, "/verify", p.verify),
+			p.endpoint(http.MethodGet, "/link", p.showLink),
+			p.endpoint(http.MethodPost, "/link", p.redeemLink),
+			p.endpoint(http.MethodGet, "/logout", p.showLogout),
+			p.endpoint(http.MethodPost, "/logout", p.logout),
+		},
+		Fail: p.fail,
+	}
+}
+
+func (p *portal) endpoint(method, path string, serve http.HandlerFunc) wire.Endpoint {
+	return wire.Endpoint{Method: method, Path: p.Path + path, Documented: true, Serve: serve}
+}
+
+// redirect sends the browser to another page, by GET.
+func redirect(w http.ResponseWriter, path string) {
+	w.Header().Set("Location", path)
+	w.WriteHeader(http.StatusSeeOther)
+}

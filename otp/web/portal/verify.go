@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package portal
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+const codeField = "code"
+
+// showVerify asks for the code, or lets those pass who have opened the link
+// meanwhile.
+func (p *portal) showVerify(w http.ResponseWriter, r *http.Request) {
+	a, ok := p.attempts.read(r)
+	if !ok {
+		p.restart(w)
+		return
+	}
+	if _, ok := p.signedIn(r); ok {
+		redirect(w, a.Return)
+		return
+	}
+	page := p.verifyPage(r, a)
+	if a.Again {
+		page.Notice = page.Words.Page.SentAgain
+	}
+	p.render(w, http.StatusOK, page)
+}
+
+// verify redeems the code that was typed.
+func (p *portal) verify(w http.ResponseWriter, r *http.Request) {
+	form, err := wire.Parse(r, wire.Form)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	a, ok := p.attempts.read(r)
+	if !ok {
+		p.restart(w)
+		return
+	}
+	code := cleanCode(form.Text(codeField))
+	if !isCode(code) {
+		p.refuse(w, r, p.verifyPage(r, a), errNoCode)
+		return
+	}
+	v, err := p.service.Verify(r.Context(), otp.VerifyRequest{
+		Presented: p.presented(r, a.Browser),
+		Dialect:   Name,
+		Address:   a.address,
+		Purpose:   otp.Login,
+		Code:      code,
+	})
+	if err != nil {
+		p.refuse(w, r, p.verifyPage(r, a), err)
+		return
+	}
+	p.signIn(w, r, v.Session)
+	redirect(w, a.Return)
+}
+
+func (p *portal) presented(r *http.Request, browser string) otp.Presented {
+	return otp.Presented{
+		ClientIP: wire.CallerOf(r).IP,
+		Browser:  browser,
+		Lifetime: p.SessionLifetime,
+	}
+}
+
+// signIn gives the browser its new session, and ends the one that it had
+// (OWASP ASVS 5.0 §7.2.4).
+func (p *portal) signIn(w http.ResponseWriter, r *http.Request, x otp.Session) {
+	for _, old := range p.sessions(r) {
+		if old.ID == x.ID {
+			continue // a repeated request
+		}
+		if err := p.service.SignOut(r.Context(), old.ID, old.Expires); err != nil {
+			p.Logger.Warn("session before this one can't be ended", slog.Any("error", err))
+		}
+	}
+	p.Gate.Cookie.Set(w.Header(), x)
+	p.attempts.clear(w.Header())
+}
+
+// cleanCode drops what people type, or copy, between and around the digits.
+func cleanCode(typed string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.Is(unicode.Dash, r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, typed)
+}
+
+// isCode tells what can be no code at all: it isn't worth a guess.
+func isCode(code string) bool {
+	return len(code) >= otp.MinCodeLength && len(code) <= otp.MaxCodeLength && strings.Trim(code, "0123456789") == ""
+}
