@@ -20,7 +20,7 @@ const (
 	busySweepInterval = sweepInterval / 10
 	// sweepChunk and sweepTime bound what is removed in one transaction,
 	// since requests that come meanwhile wait for it.
-	sweepChunk = 100
+	sweepChunk = 50
 	sweepTime  = time.Millisecond
 )
 
