@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package autional
+
+import (
+	"net/http"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
+)
+
+func TestSend(t *testing.T) {
+	s := newSite(t, webtest.Options{SMS: true})
+	for _, test := range []struct {
+		name, body string
+		want       map[string]any
+	}{
+		{"email", `{"email":"` + alice + `"}`, map[string]any{"channel": "email", "expires_in": 600.0, "target": "a***@example.com"}},
+		{"phone", `{"phone":"` + phone + `"}`, map[string]any{"channel": "sms", "expires_in": 300.0, "target": "138****8000"}},
+		{"phone null", `{"email":"bob@example.com","phone":null}`, map[string]any{"channel": "email", "expires_in": 600.0, "target": "b***@example.com"}},
+	} {
+		for _, prefix := range prefixes {
+			t.Run(test.name+" "+prefix, func(t *testing.T) {
+				s := s.in(t)
+				data := wantSuccess(s.Post(prefix+"/auth/send-login-code", test.body, "Authorization", "Bearer garbage"))
+				if !reflect.DeepEqual(data, test.want) {
+					t.Errorf("data is %v, want %v", data, test.want)
+				}
+				if code := s.Code(); len(code) != 6 {
+					t.Errorf("code is %q", code)
+				}
+			})
+		}
+	}
+}
+
+func TestSendRefuses(t *testing.T) {
+	s := newSite(t, webtest.Options{})
+	for _, test := range []struct {
+		name, body string
+		kind       *kind
+		fields     []string
+	}{
+		{"neither", `{}`, invalidParameter, []string{"email required"}},
+		{"both null", `{"email":null,"phone":null}`, invalidParameter, []string{"email required"}},
+		{"empty", `{"email":""}`, invalidParameter, []string{"email required"}},
+		{"both", `{"email":"` + alice + `","phone":"` + phone + `"}`, invalidParameter, []string{"email conflict"}},
+		{"both of a wrong type", `{"email":1,"phone":[]}`, invalidParameter, []string{"email type", "phone type", "email conflict"}},
+		{"no address", `{"email":"alice"}`, invalidParameter, []string{"email format"}},
+		{"quoted address", `{"email":"\"a> SIZE=9 <b\"@example.com"}`, invalidParameter, []string{"email format"}},
+		{"300 characters", `{"email":"` + strings.Repeat("a", 288) + `@example.com"}`, invalidParameter, []string{"email range"}},
+		{"number", `{"email":5}`, invalidParameter, []string{"email type"}},
+		{"array", `{"email":["` + alice + `"]}`, invalidParameter, []string{"email type"}},
+		{"no sender", `{"phone":"` + phone + `"}`, invalidParameter, []string{"phone unsupported"}},
+		{"unknown fields", `{"mail":"a","channel":"email","email":"x"}`, invalidParameter, []string{"email format", "channel unknown", "mail unknown"}},
+		{"key in capitals", `{"email":"` + alice + `","EMAIL":"b@example.com"}`, invalidParameter, []string{"EMAIL unknown"}},
+		{"truncated", `{"email":"alice`, malformedBody, nil},
+		{"an array", `["` + alice + `"]`, malformedBody, nil},
+		{"key twice", `{"email":"` + alice + `","email":"b@example.com"}`, malformedBody, nil},
+		{"data after it", `{"email":"` + alice + `"}{}`, malformedBody, nil},
+		{"no body", ``, malformedBody, nil},
+		{"over 8 KiB", `{"email":"` + strings.Repeat("a", 9<<10) + `"}`, bodyTooLarge, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			wantProblem(s.in(t).Post("/auth/send-login-code", test.body), test.kind, test.fields...)
+		})
+	}
+	t.Run("form", func(t *testing.T) {
+		a := s.in(t).Post("/auth/send-login-code", "email=a%40example.com", "Content-Type", "application/x-www-form-urlencoded")
+		wantProblem(a, unsupportedMediaType)
+	})
+	t.Run("foreign origin", func(t *testing.T) {
+		wantProblem(s.in(t).Post("/auth/send-login-code", `{}`, "Origin", "https://evil.example"), foreignOrigin)
+	})
+	for _, prefix := range prefixes {
+		t.Run("GET "+prefix, func(t *testing.T) {
+			a := s.in(t).Get(prefix + "/auth/send-login-code?x=1")
+			wantProblem(a, methodNotAllowed)
+			if a.Header.Get("Allow") != http.MethodPost || a.Text("instance") != prefix+"/auth/send-login-code?x=1" {
+				t.Errorf("Allow is %q, instance %q", a.Header.Get("Allow"), a.Text("instance"))
+			}
+		})
+	}
+	// Nothing of all that was sent or charged: three are still free.
+	for range 3 {
+		s.send(alice).Want(http.StatusOK)
+		s.Code()
+	}
+	if n := s.Sent(alice); n != 3 {
+		t.Errorf("%d messages, want 3", n)
+	}
+}
+
+func TestSendIsThrottled(t *testing.T) {
+	t.Run("by address", func(t *testing.T) {
+		s := newSite(t, webtest.Options{})
+		for range 3 {
+			s.send(alice).Want(http.StatusOK)
+		}
+		wantProblem(s.send(alice), tooFrequent)
+	})
+	t.Run("by network address", func(t *testing.T) {
+		s := newSite(t, webtest.Options{ClientIP: []otp.Throttle{{Events: 2, Window: time.Hour}}})
+		s.send("a@example.com").Want(http.StatusOK)
+		s.send("b@example.com").Want(http.StatusOK)
+		wantProblem(s.send("c@example.com"), tooFrequent)
+	})
+}
+
+func TestStoreDown(t *testing.T) {
+	s := newSite(t, webtest.Options{})
+	a := s.signIn(alice)
+	s.Break(true)
+	wantProblem(s.send(alice), unavailable)
+	wantProblem(s.login(alice, "123456"), unavailable)
+	wantProblem(s.refresh(a.Text("refresh_token")), unavailable)
+	s.Break(false)
+	s.refresh(a.Text("refresh_token")).Want(http.StatusOK)
+}
+
+// changing is what differs between two answers to the same question.
+var changing = regexp.MustCompile(`"(request_id|trace_id|span_id|timestamp)":"[^"]*"|"retry_after":\d+|in \d+ seconds`)
+
+// Who is asked for, whether they may sign in or have before, makes no
+// difference but for the name that the caller gave.
+func TestSendTellsNothing(t *testing.T) {
+	s := newSite(t, webtest.Options{Deny: []string{"adenied@example.com"}})
+	known, unknown, denied := "aknown@example.com", "aunknown@example.com", "adenied@example.com"
+	s.signIn(known)
+	s.send(denied).Want(http.StatusOK)
+	s.send(unknown).Want(http.StatusOK)
+	for round := range 3 {
+		want := s.send(known)
+		if throttled := want.Status == http.StatusTooManyRequests; throttled != (round == 2) {
+			t.Fatalf("round %d is answered %d", round, want.Status)
+		}
+		for _, email := range []string{unknown, denied} {
+			a := s.send(email)
+			if a.Status != want.Status || changing.ReplaceAllString(a.Body, "") != changing.ReplaceAllString(want.Body, "") {
+				t.Errorf("%s is answered %d %s, want %d %s", email, a.Status, a.Body, want.Status, want.Body)
+			}
+		}
+	}
+	for range 5 { // two more to the known, three to the unknown
+		s.Code()
+	}
+	if n := s.Sent(denied); n != 0 {
+		t.Errorf("%d messages to who may not get any", n)
+	}
+}
+
+func TestProblemLanguage(t *testing.T) {
+	s := newSite(t, webtest.Options{})
+	const body = `{"email":"x"}`
+	english := s.Post("/auth/send-login-code", body, "Accept-Language", "fr, en;q=0.5")
+	wantProblem(english, invalidParameter, "email format")
+	german := s.Post("/auth/send-login-code", body, "Accept-Language", "de-AT, en;q=0.5")
+	wantProblem(german, invalidParameter, "email format")
+	if english.Text("detail") != invalidParameter.detail.english || german.Text("detail") != invalidParameter.detail.german {
+		t.Errorf("details are %q and %q", english.Text("detail"), german.Text("detail"))
+	}
+	for _, a := range []webtest.Answer{english, german} {
+		for _, name := range []string{"detail", "message", "errors", "request_id", "trace_id", "span_id", "timestamp"} {
+			delete(a.Fields, name)
+		}
+	}
+	if !reflect.DeepEqual(english.Fields, german.Fields) {
+		t.Errorf("%v differs from %v", english.Fields, german.Fields)
+	}
+}
+
+func TestProblemTrace(t *testing.T) {
+	s := newSite(t, webtest.Options{})
+	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	a := s.Post("/auth/send-login-code", `{}`, "Traceparent", parent)
+	wantProblem(a, invalidParameter, "email required")
+	if a.Text("trace_id") != parent || a.Text("span_id") != "00f067aa0ba902b7" {
+		t.Errorf("trace_id is %q, span_id %q", a.Text("trace_id"), a.Text("span_id"))
+	}
+	for _, bad := range []string{
+		"x",
+		"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+		"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+		"00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+		"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+		"00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01",
+		parent + "-x",
+	} {
+		a := s.Post("/auth/send-login-code", `{}`, "Traceparent", bad)
+		wantProblem(a, invalidParameter, "email required")
+		if a.Text("trace_id") == bad {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
