@@ -20,6 +20,15 @@ var budgetPromises = []promise{
 		failures(t, alice, otp.CoolDownFailures-1)
 		t.want(t.start(alice.challenge("g", "1")), otp.Accepted)
 	}},
+	{"failures are forgotten though the handle is in use", func(t *trial) {
+		alice := newPerson("alice")
+		failures(t, alice, otp.CoolDownFailures-1)
+		t.advance(otp.DisabledFor - margin)
+		t.accepted(alice.challenge("other", "1"))
+		t.advance(2 * margin)
+		failures(t, alice, otp.CoolDownFailures-1)
+		t.accepted(alice.challenge("g", "1"))
+	}},
 	{"a start is refused during a cool-down and changes nothing", func(t *trial) {
 		alice, charge := newPerson("alice"), perClient("a", 1, time.Hour)
 		coolDown(t, alice, "g")

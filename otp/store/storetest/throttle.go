@@ -155,6 +155,17 @@ var throttlePromises = []promise{
 		t.want(t.verify(alice.guess("g", "wrong"), newSession(alice.handle), verify), otp.Wrong)
 		t.want(t.verify(alice.guess("g", "wrong"), newSession(alice.handle), verify), otp.Throttled)
 	}},
+	{"one event is given back and no more", func(t *trial) {
+		alice, start := newPerson("alice"), perClient("start", 3, time.Hour)
+		for _, name := range []string{"alice", "bob", "carol"} {
+			t.want(t.start(newPerson(name).challenge("g", "the code"), start), otp.Accepted)
+		}
+		g := alice.guess("g", "the code")
+		g.Refunds = []otp.Charge{start}
+		t.want(t.guess(g), otp.Verified)
+		t.want(t.start(alice.challenge("g", "1"), start), otp.Accepted)
+		t.want(t.start(alice.challenge("g", "1"), start), otp.Throttled)
+	}},
 	{"only a match refunds", func(t *trial) {
 		alice, start := newPerson("alice"), perClient("start", 1, time.Hour)
 		t.want(t.start(alice.challenge("g", "the code"), start), otp.Accepted)
