@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -51,7 +52,7 @@ func openFile(file string, s settings) (*bbolt.DB, error) {
 	if err != nil {
 		return nil, explain(file, err)
 	}
-	if err := prepare(db); err != nil {
+	if err := recovered(func() error { return prepare(db) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("store file %s: %w", file, err), db.Close())
 	}
 	if err := syncDirectory(directory); err != nil {
@@ -171,9 +172,7 @@ func checkBucket(b *bbolt.Bucket) error {
 		if v == nil {
 			return checkBucket(b.Bucket(k))
 		}
-		if len(v) > 0 {
-			_ = v[len(v)-1]
-		}
+		crc32.ChecksumIEEE(v) // reads all of its pages
 		return nil
 	})
 }

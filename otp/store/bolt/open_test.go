@@ -63,6 +63,7 @@ func TestCorruptFileIsMovedAside(t *testing.T) {
 		{"cut after the meta pages", func(b []byte) []byte { return b[:2*page] }},
 		{"cut in the middle", func(b []byte) []byte { return b[:len(b)/2] }},
 		{"cut in a page", func(b []byte) []byte { return b[:20*page+100] }},
+		{"cut in a long value", func(b []byte) []byte { return b[:bytes.Index(b, long)+len(long)/2] }},
 		{"both meta pages zero", func(b []byte) []byte { clear(b[:2*page]); return b }},
 		{"all but the meta pages zero", func(b []byte) []byte { clear(b[2*page:]); return b }},
 		{"all but the meta pages noise", func(b []byte) []byte { noise(b[2*page:]); return b }},
@@ -201,6 +202,9 @@ func TestWhatIsNoFileIsAnError(t *testing.T) {
 	wantAside(t, directory, 0)
 }
 
+// long needs many pages.
+var long = bytes.Repeat([]byte("a long value "), 10_000)
+
 // filledFile returns the content of a store with some hundred entries.
 func filledFile(t *testing.T) []byte {
 	t.Helper()
@@ -208,6 +212,9 @@ func filledFile(t *testing.T) []byte {
 	s := open(t, file)
 	for _, name := range names(300) {
 		mustStart(t, s, name, otp.Accepted, chargesOf(name, 5)...)
+	}
+	if _, err := s.Swap(t.Context(), "long", nil, long, 0); err != nil {
+		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
