@@ -4,6 +4,7 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -71,7 +72,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		secrets = [][]byte{secret}
 	}
 	if a.keys, err = otp.NewKeys(secrets...); err != nil {
-		return fmt.Errorf("secret: %w; make one with `openssl rand -base64 32`", err)
+		return fmt.Errorf("%w; make one with `openssl rand -base64 32`", err)
 	}
 	a.timeout = module.Timeout()
 	a.courier = otp.NewCourier(a.store, a.timeout, a.logger)
@@ -111,7 +112,8 @@ func (a *App) loadStoreModule(ctx caddy.Context) (Store, error) {
 // claimRealm makes sure that a realm has one set of options.
 func (a *App) claimRealm(realm string) error {
 	if a.realms[realm] {
-		return fmt.Errorf("public_url: two otp directives are for %s; a site has one", realm)
+		return errors.New("two otp directives have this public_url; give each site its own " +
+			"(a site whose addresses have several ports counts once for each port)")
 	}
 	a.realms[realm] = true
 	return nil

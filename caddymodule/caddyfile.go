@@ -3,6 +3,7 @@
 package caddymodule
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -27,6 +28,7 @@ func init() {
 //	}
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
+		d.Next()
 		return nil, d.Err("the global otp block stands twice; put all into one")
 	}
 	var app App
@@ -64,6 +66,9 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "store":
 			a.StoreRaw, err = parseStore(d)
 		default:
+			if !slices.Contains(siteOptions, d.Val()) {
+				return unknown(d, append([]string{"secret", "store"}, siteOptions...)...)
+			}
 			err = a.Options.parse(d)
 		}
 		if err != nil {
@@ -87,7 +92,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for block.next() {
 		switch d.Val() {
 		case "secret", "store":
-			return d.Errf("%s belongs into the otp block of the global options: it is shared by all sites", d.Val())
+			return d.Errf("%s is shared by all sites; write it into the otp block of the global options", d.Val())
 		}
 		if err := h.Options.parse(d); err != nil {
 			return err

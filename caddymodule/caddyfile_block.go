@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -39,7 +40,7 @@ func (b *block) next() bool {
 	}
 	word := b.d.Val()
 	if line, twice := b.seen[word]; twice && !slices.Contains(b.repeating, word) {
-		b.err = b.d.Errf("%s stands twice in this block (first on line %d)", word, line)
+		b.err = b.d.Errf("%s stands twice in this block (first on line %d); keep one", word, line)
 		return false
 	}
 	b.seen[word] = b.d.Line()
@@ -93,16 +94,22 @@ func none(d *caddyfile.Dispenser) error {
 	return noBlock(d, word)
 }
 
-// noBlock refuses a block behind a line that has none.
+// noBlock refuses a block behind a line that has none, also an empty one.
 func noBlock(d *caddyfile.Dispenser, word string) error {
-	if d.NextBlock(d.Nesting()) {
-		return d.Errf("%s takes no block", word)
+	if !d.Next() {
+		return nil
+	}
+	opens := d.ValRaw() == "{"
+	d.Prev()
+	if opens {
+		return d.Errf("%s takes no block; remove the braces", word)
 	}
 	return nil
 }
 
-// number reads one whole number.
-func number(d *caddyfile.Dispenser) (int, error) {
+// number reads one whole number and judges it. It must not be 0, which stands
+// for an option that isn't given.
+func number(d *caddyfile.Dispenser, option string, least, most int) (int, error) {
 	word := d.Val()
 	text, err := one(d, "<number>")
 	if err != nil {
@@ -110,25 +117,30 @@ func number(d *caddyfile.Dispenser) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return 0, d.Errf("%s: %q is no whole number", word, text)
+		return 0, d.Errf("%s %s must be a whole number from %d to %d, not %q", option, word, least, most, text)
 	}
-	return n, nil
+	return n, at(d, checkNumber(option+" "+word, n, least, most))
 }
 
-// duration reads one duration above zero.
-func duration(d *caddyfile.Dispenser) (caddy.Duration, error) {
+// duration reads one duration and judges it. It must not be 0, which stands
+// for an option that isn't given.
+func duration(d *caddyfile.Dispenser, option string, most time.Duration) (caddy.Duration, error) {
 	word := d.Val()
 	text, err := one(d, "<duration>")
 	if err != nil {
 		return 0, err
 	}
-	return parseDuration(d, word, text)
+	t, err := parseDuration(d, option+" "+word, text)
+	if err != nil {
+		return 0, err
+	}
+	return t, at(d, checkDuration(option+" "+word, t, most))
 }
 
-func parseDuration(d *caddyfile.Dispenser, word, text string) (caddy.Duration, error) {
+func parseDuration(d *caddyfile.Dispenser, option, text string) (caddy.Duration, error) {
 	t, err := caddy.ParseDuration(text)
-	if err != nil || t <= 0 {
-		return 0, d.Errf("%s: %q is no duration; write for example 90s, 10m, 24h or 7d", word, text)
+	if err != nil {
+		return 0, d.Errf("%s: %q is no duration; write for example 90s, 10m, 24h or 7d", option, text)
 	}
 	return caddy.Duration(t), nil
 }

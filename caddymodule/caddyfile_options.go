@@ -5,10 +5,11 @@ package caddymodule
 import (
 	"encoding/json"
 	"strconv"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-otp/caddy-otp/otp"
 )
 
 // siteOptions are the words of a site's block, for the error of an unknown one.
@@ -30,11 +31,11 @@ func (o *Options) parse(d *caddyfile.Dispenser) (err error) {
 	case "protect":
 		o.Protect, err = parseProtect(d)
 	case "public":
-		o.Public, err = allChecked(d, "<path>...", checkRulePath)
+		o.Public, err = allChecked(d, "<path>...", of("public", checkRulePath))
 	case "allow":
-		o.Allow, err = allChecked(d, "<pattern>...", checkPattern)
+		o.Allow, err = allChecked(d, "<pattern>...", of("allow", checkPattern))
 	case "deny":
-		o.Deny, err = allChecked(d, "<pattern>...", checkPattern)
+		o.Deny, err = allChecked(d, "<pattern>...", of("deny", checkPattern))
 	case "email":
 		err = parseSender(d, &o.EmailRaw)
 	case "sms":
@@ -85,23 +86,12 @@ func allChecked(d *caddyfile.Dispenser, arguments string, check func(string) err
 	return texts, nil
 }
 
-func isPlaceholder(text string) bool { return strings.Contains(text, "{") }
-
 // parseProtect reads `protect [<path>...]`; bare it means every path.
 func parseProtect(d *caddyfile.Dispenser) ([]string, error) {
-	paths := d.RemainingArgs()
-	if len(paths) == 0 {
+	if d.CountRemainingArgs() == 0 {
 		return []string{"/"}, noBlock(d, "protect")
 	}
-	for _, path := range paths {
-		if strings.HasPrefix(path, "group:") {
-			return nil, d.Errf("protect: %s: groups need a directory, which isn't available in this version", path)
-		}
-		if err := checkRulePath(path); err != nil {
-			return nil, d.WrapErr(err)
-		}
-	}
-	return paths, noBlock(d, "protect")
+	return allChecked(d, "[<path>...]", of("protect", checkRulePath))
 }
 
 // parseAPI reads
@@ -135,7 +125,7 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 			api.Origins, err = allChecked(d, "<url>...", checkOrigin)
 		case "client":
 			if api.Name != "auth0" {
-				return d.Errf("only api auth0 has clients")
+				return d.Errf("only api auth0 has clients; remove this one")
 			}
 			var client Client
 			client, err = parseClient(d)
@@ -188,7 +178,10 @@ func parseClient(d *caddyfile.Dispenser) (client Client, err error) {
 			return client, err
 		}
 	}
-	return client, block.err
+	if block.err != nil {
+		return client, block.err
+	}
+	return client, at(d, client.check())
 }
 
 // parseCode reads
@@ -210,20 +203,17 @@ func parseCode(d *caddyfile.Dispenser) (*Code, error) {
 		var err error
 		switch d.Val() {
 		case "length":
-			code.Length, err = number(d)
+			code.Length, err = number(d, "code", otp.MinCodeLength, otp.MaxCodeLength)
 		case "lifetime":
-			code.Lifetime, err = duration(d)
+			code.Lifetime, err = duration(d, "code", otp.MaxCodeLifetime)
 		case "sms_lifetime":
-			code.SMSLifetime, err = duration(d)
+			code.SMSLifetime, err = duration(d, "code", otp.MaxCodeLifetime)
 		case "attempts":
-			code.Attempts, err = number(d)
+			code.Attempts, err = number(d, "code", 1, otp.MaxAttempts)
 		case "keep":
-			code.Keep, err = number(d)
+			code.Keep, err = number(d, "code", 1, otp.MaxKeep)
 		default:
 			err = unknown(d, "length", "lifetime", "sms_lifetime", "attempts", "keep")
-		}
-		if err == nil {
-			err = at(d, code.check())
 		}
 		if err != nil {
 			return nil, err
@@ -237,20 +227,20 @@ func (o *Options) parseThrottle(d *caddyfile.Dispenser) error {
 	const arguments = "address|client_ip <events> <window>"
 	args := d.RemainingArgs()
 	if len(args) != 3 {
-		return usage(d, "throttle", arguments)
+		return d.Errf("write `throttle %s`; throttles can't be turned off", arguments)
+	}
+	if err := checkScope(args[0]); err != nil {
+		return d.WrapErr(err)
 	}
 	events, err := strconv.Atoi(args[1])
 	if err != nil {
-		return d.Errf("throttle: %q is no whole number; write `throttle %s`", args[1], arguments)
+		return d.Errf("throttle %s: %q is no whole number; write `throttle %s`", args[0], args[1], arguments)
 	}
-	window, err := parseDuration(d, "throttle", args[2])
+	window, err := parseDuration(d, "throttle "+args[0], args[2])
 	if err != nil {
 		return err
 	}
 	throttle := Throttle{Scope: args[0], Events: events, Window: window}
-	if err := throttle.check(); err != nil {
-		return d.WrapErr(err)
-	}
 	o.Throttles = append(o.Throttles, throttle)
 	if err := checkThrottles(o.Throttles); err != nil {
 		return d.WrapErr(err)
@@ -276,9 +266,9 @@ func parseSession(d *caddyfile.Dispenser) (*Session, error) {
 		var err error
 		switch d.Val() {
 		case "lifetime":
-			session.Lifetime, err = duration(d)
+			session.Lifetime, err = duration(d, "session", maxSessionLifetime)
 		case "idle":
-			session.Idle, err = duration(d)
+			session.Idle, err = duration(d, "session", maxSessionLifetime)
 		case "domain":
 			session.Domain, err = one(d, "<domain>")
 		case "cookie":
@@ -312,9 +302,9 @@ func parseToken(d *caddyfile.Dispenser) (*Token, error) {
 		var err error
 		switch d.Val() {
 		case "lifetime":
-			token.Lifetime, err = duration(d)
+			token.Lifetime, err = duration(d, "token", maxSessionLifetime)
 		case "refresh":
-			token.Refresh, err = duration(d)
+			token.Refresh, err = duration(d, "token", maxSessionLifetime)
 		default:
 			err = unknown(d, "lifetime", "refresh")
 		}
@@ -329,11 +319,11 @@ func parseToken(d *caddyfile.Dispenser) (*Token, error) {
 func parseSender(d *caddyfile.Dispenser, senders *[]json.RawMessage) error {
 	channel := d.Val()
 	if !d.NextArg() {
-		return usage(d, channel, "<sender> [<args>...]; the senders are "+senderNames())
+		return d.Errf("write `%s <sender> [<args>...]`; the senders are: %s", channel, senderNames())
 	}
 	name := d.Val()
 	if !isSender(name) {
-		return d.Errf("unknown sender %q; write one of: %s", name, senderNames())
+		return d.Errf("%s: unknown sender %q; write one of: %s", channel, name, senderNames())
 	}
 	module, err := caddyfile.UnmarshalModule(d, senderNamespace+"."+name)
 	if err != nil {

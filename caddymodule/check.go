@@ -9,10 +9,13 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2"
+	"golang.org/x/net/idna"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 )
@@ -27,6 +30,16 @@ const (
 	maxThrottleWindow   = 30 * 24 * time.Hour
 	maxThrottlesOfScope = 4
 )
+
+// of makes a check's errors begin with the option's name.
+func of(option string, check func(string) error) func(string) error {
+	return func(text string) error {
+		if err := check(text); err != nil {
+			return fmt.Errorf("%s: %w", option, err)
+		}
+		return nil
+	}
+}
 
 func checkPublicURL(text string) error {
 	_, err := parsePublicURL(text)
@@ -61,14 +74,33 @@ func parseOrigin(text string) (*url.URL, error) {
 		return nil, errors.New("not a URL")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return nil, errors.New("it must begin with https:// or http://")
-	case u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "":
+	case u.Hostname() == "" || strings.HasSuffix(u.Host, ":") || u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, errors.New("it must be a host without path, query or user")
+	case strings.Contains(u.Host, "*"):
+		return nil, errors.New("it must be one host, without *")
 	}
-	host := strings.ToLower(u.Host)
+	host, err := asciiHost(u.Host)
+	if err != nil {
+		return nil, errors.New("its host is no domain")
+	}
 	if standard := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; strings.HasSuffix(host, standard) {
 		host = strings.TrimSuffix(host, standard)
 	}
 	return &url.URL{Scheme: u.Scheme, Host: host}, nil
+}
+
+// asciiHost returns a host as browsers write it.
+func asciiHost(host string) (string, error) {
+	host = strings.ToLower(host)
+	if !strings.ContainsFunc(host, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return host, nil
+	}
+	name, port, withPort := strings.Cut(host, ":")
+	name, err := idna.Lookup.ToASCII(name)
+	if err != nil || !withPort {
+		return name, err
+	}
+	return name + ":" + port, nil
 }
 
 // isLoopback reports whether a host is this machine for sure: localhost, all
@@ -90,11 +122,17 @@ func checkPagesPath(path string) error {
 }
 
 func checkRulePath(path string) error {
+	if strings.HasPrefix(path, "group:") {
+		return fmt.Errorf("%s: groups need a directory, which isn't available in this version; remove it", path)
+	}
 	if !strings.HasPrefix(path, "/") {
 		return fmt.Errorf("%q is no path; it must begin with a slash, such as /admin", path)
 	}
-	if strings.ContainsAny(strings.TrimSuffix(path, "*"), `*?#;\%`) || strings.Contains(path, "//") || strings.Contains(path+"/", "/./") || strings.Contains(path+"/", "/../") {
-		return fmt.Errorf("%q can't be used as a path: it covers all below it already; only a trailing /* may be added", path)
+	if strings.Contains(strings.TrimSuffix(path, "/*"), "*") {
+		return fmt.Errorf("%q: a path covers all below it; write it without *", path)
+	}
+	if strings.ContainsAny(path, `?#;\%`) || strings.Contains(path, "//") || strings.Contains(path+"/", "/./") || strings.Contains(path+"/", "/../") {
+		return fmt.Errorf("%q can't be used as a path; write it decoded and clean, without //, /./, /../ and any of ? # ; \\ %%", path)
 	}
 	return nil
 }
@@ -132,7 +170,7 @@ func checkCallback(text string) error {
 		return fmt.Errorf("callback %q: write a whole address, such as https://app.example.com/callback", text)
 	}
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		return fmt.Errorf("callback %q: plain http is for loopback hosts only", text)
+		return fmt.Errorf("callback %q: plain http is for loopback hosts only; write https://", text)
 	}
 	return nil
 }
@@ -154,7 +192,7 @@ func checkAPIs(apis []API) error {
 		}
 	}
 	if seen["none"] && (len(apis) > 1 || apis[0].Exclusive || len(apis[0].Origins) > 0) {
-		return errors.New("api none stands alone: it turns every API off")
+		return errors.New("api none turns every API off; remove the other `api` lines, and its block")
 	}
 	return nil
 }
@@ -174,11 +212,11 @@ func (api API) check() error {
 	seen := make(map[string]bool)
 	for _, client := range api.Clients {
 		if seen[client.ID] {
-			return fmt.Errorf("client %s stands twice", client.ID)
+			return fmt.Errorf("client %s stands twice; put its options into one block", client.ID)
 		}
 		seen[client.ID] = true
 		if err := client.check(); err != nil {
-			return fmt.Errorf("client %s: %w", client.ID, err)
+			return err
 		}
 	}
 	return nil
@@ -186,18 +224,25 @@ func (api API) check() error {
 
 func (c Client) check() error {
 	if c.ID == "" {
-		return errors.New("it needs an id")
+		return errors.New("a client needs an id; write `client <id>`")
 	}
+	if err := c.checkOptions(); err != nil {
+		return fmt.Errorf("client %s: %w", c.ID, err)
+	}
+	return nil
+}
+
+func (c Client) checkOptions() error {
 	if c.Type != "" {
 		if err := unlessPlaceholder(c.Type, checkClientType); err != nil {
 			return err
 		}
 	}
 	if c.Type == "regular" && c.Secret == "" {
-		return errors.New("type regular needs a secret")
+		return errors.New("type regular needs a secret; write `secret {env.NAME}` into its block")
 	}
 	if (c.Type == "spa" || c.Type == "native") && c.Secret != "" {
-		return fmt.Errorf("type %s can't keep a secret; remove it or write type regular", c.Type)
+		return fmt.Errorf("type %s can't keep a secret; remove the secret or write `type regular`", c.Type)
 	}
 	for _, callback := range c.Callbacks {
 		if err := unlessPlaceholder(callback, checkCallback); err != nil {
@@ -219,35 +264,75 @@ func unlessPlaceholder(text string, check func(string) error) error {
 	return check(text)
 }
 
-func (c *Code) check() error {
-	switch {
-	case c.Length != 0 && (c.Length < otp.MinCodeLength || c.Length > otp.MaxCodeLength):
-		return fmt.Errorf("code length must be %d to %d digits, not %d (NIST SP 800-63B-4 asks for six)", otp.MinCodeLength, otp.MaxCodeLength, c.Length)
-	case c.Attempts < 0 || c.Attempts > otp.MaxAttempts:
-		return fmt.Errorf("code attempts must be 1 to %d, not %d", otp.MaxAttempts, c.Attempts)
-	case c.Keep < 0 || c.Keep > otp.MaxKeep:
-		return fmt.Errorf("code keep must be 1 to %d, not %d", otp.MaxKeep, c.Keep)
-	}
-	for option, lifetime := range map[string]caddy.Duration{"lifetime": c.Lifetime, "sms_lifetime": c.SMSLifetime} {
-		if t := time.Duration(lifetime); t != 0 && (t < time.Second || t > otp.MaxCodeLifetime) {
-			return fmt.Errorf("code %s must be 1s to 10m, not %s (NIST SP 800-63B-4)", option, t)
-		}
+func checkNumber(option string, n, least, most int) error {
+	if n < least || n > most {
+		return fmt.Errorf("%s must be a whole number from %d to %d, not %d", option, least, most, n)
 	}
 	return nil
 }
 
-func (t Throttle) check() error {
-	switch {
-	case t.Scope != string(otp.ScopeAddress) && t.Scope != string(otp.ScopeClientIP):
-		return fmt.Errorf("throttle: unknown scope %q; write address or client_ip", t.Scope)
-	case t.Events < 1 || t.Events > maxThrottleEvents:
-		return fmt.Errorf("throttle %s: events must be 1 to %d, not %d; throttles can't be turned off", t.Scope, maxThrottleEvents, t.Events)
-	case time.Duration(t.Window) < time.Second || time.Duration(t.Window) > maxThrottleWindow:
-		return fmt.Errorf("throttle %s: the window must be 1s to 30d", t.Scope)
-	case time.Duration(t.Window)%time.Second != 0:
-		return fmt.Errorf("throttle %s: the window must be whole seconds", t.Scope)
+func checkDuration(option string, t caddy.Duration, most time.Duration) error {
+	if d := time.Duration(t); d < time.Second || d > most {
+		return fmt.Errorf("%s must be from 1s to %s, not %s", option, inWords(most), inWords(d))
 	}
 	return nil
+}
+
+// inWords writes a duration as one would in a Caddyfile.
+func inWords(d time.Duration) string {
+	const day = 24 * time.Hour
+	text := d.String()
+	if d >= 2*day && d%day == 0 {
+		return strconv.Itoa(int(d/day)) + "d"
+	}
+	if rest, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = rest + "m"
+	}
+	if rest, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = rest + "h"
+	}
+	return text
+}
+
+// given returns the first error of the checks of options that are given.
+type given struct{ err error }
+
+func (g *given) number(option string, n, least, most int) {
+	if n != 0 && g.err == nil {
+		g.err = checkNumber(option, n, least, most)
+	}
+}
+
+func (g *given) duration(option string, t caddy.Duration, most time.Duration) {
+	if t != 0 && g.err == nil {
+		g.err = checkDuration(option, t, most)
+	}
+}
+
+func (c *Code) check() error {
+	var g given
+	g.number("code length", c.Length, otp.MinCodeLength, otp.MaxCodeLength)
+	g.duration("code lifetime", c.Lifetime, otp.MaxCodeLifetime)
+	g.duration("code sms_lifetime", c.SMSLifetime, otp.MaxCodeLifetime)
+	g.number("code attempts", c.Attempts, 1, otp.MaxAttempts)
+	g.number("code keep", c.Keep, 1, otp.MaxKeep)
+	return g.err
+}
+
+func checkScope(scope string) error {
+	return checkWord("throttle", scope, string(otp.ScopeAddress), string(otp.ScopeClientIP))
+}
+
+func (t Throttle) check() error {
+	switch {
+	case checkScope(t.Scope) != nil:
+		return checkScope(t.Scope)
+	case t.Events < 1 || t.Events > maxThrottleEvents:
+		return fmt.Errorf("throttle %s: events must be a whole number from 1 to %d, not %d; throttles can't be turned off", t.Scope, maxThrottleEvents, t.Events)
+	case time.Duration(t.Window)%time.Second != 0:
+		return fmt.Errorf("throttle %s: the window must be whole seconds, not %s", t.Scope, time.Duration(t.Window))
+	}
+	return checkDuration("throttle "+t.Scope+": the window", t.Window, maxThrottleWindow)
 }
 
 func checkThrottles(throttles []Throttle) error {
@@ -257,40 +342,40 @@ func checkThrottles(throttles []Throttle) error {
 		}
 		for _, other := range throttles[:i] {
 			if other.Scope == t.Scope && other.Window == t.Window {
-				return fmt.Errorf("throttle %s has two lines with the window %s", t.Scope, time.Duration(t.Window))
+				return fmt.Errorf("throttle %s has two lines with the window %s; remove one", t.Scope, inWords(time.Duration(t.Window)))
 			}
 		}
 		if len(ofScope(throttles, t.Scope)) > maxThrottlesOfScope {
-			return fmt.Errorf("throttle %s has more than %d lines", t.Scope, maxThrottlesOfScope)
+			return fmt.Errorf("throttle %s has more than %d lines; remove some", t.Scope, maxThrottlesOfScope)
 		}
 	}
 	return nil
 }
 
 func (s *Session) check() error {
-	if time.Duration(s.Lifetime) > maxSessionLifetime {
-		return errors.New("session lifetime must be at most 365d")
+	var g given
+	g.duration("session lifetime", s.Lifetime, maxSessionLifetime)
+	g.duration("session idle", s.Idle, maxSessionLifetime)
+	if g.err != nil {
+		return g.err
 	}
-	if s.Lifetime < 0 || s.Idle < 0 {
-		return errors.New("session lifetime and idle must be above zero")
-	}
-	if s.Cookie != "" && (&http.Cookie{Name: s.Cookie, Value: "x"}).Valid() != nil {
-		return fmt.Errorf("session cookie %q is no name of a cookie", s.Cookie)
+	if s.Cookie != "" && !isPlaceholder(s.Cookie) && (&http.Cookie{Name: s.Cookie, Value: "x"}).Valid() != nil {
+		return fmt.Errorf("session cookie %q can't be the name of a cookie; write letters, digits, - and _", s.Cookie)
 	}
 	if s.Domain != "" && !isPlaceholder(s.Domain) {
 		if strings.HasPrefix(s.Domain, ".") || !strings.Contains(s.Domain, ".") || strings.ContainsAny(s.Domain, ":/ ") {
 			return fmt.Errorf("session domain %q: write a parent domain of the site, such as example.com", s.Domain)
 		}
-		if strings.HasPrefix(s.Cookie, "__Host-") {
-			return errors.New("a cookie named __Host-… can't have a domain; leave out `cookie` or write __Secure-…")
+		if strings.HasPrefix(strings.ToLower(s.Cookie), "__host-") {
+			return fmt.Errorf("session cookie %q: browsers take no domain with this prefix; leave `cookie` out or write __Secure-…", s.Cookie)
 		}
 	}
 	return nil
 }
 
 func (t *Token) check() error {
-	if t.Lifetime < 0 || t.Refresh < 0 || time.Duration(t.Refresh) > maxSessionLifetime || time.Duration(t.Lifetime) > maxSessionLifetime {
-		return errors.New("token lifetime and refresh must be above zero and at most 365d")
-	}
-	return nil
+	var g given
+	g.duration("token lifetime", t.Lifetime, maxSessionLifetime)
+	g.duration("token refresh", t.Refresh, maxSessionLifetime)
+	return g.err
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
-func init() { caddy.RegisterModule(Handler{}) }
+func init() { caddy.RegisterModule((*Handler)(nil)) }
 
 // Handler gives the app behind it passwordless login: it answers the login
 // pages and the paths of the wire APIs, and passes everything else on. The
@@ -36,7 +36,7 @@ type Handler struct {
 }
 
 // CaddyModule returns the Caddy module information.
-func (Handler) CaddyModule() caddy.ModuleInfo {
+func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.otp", New: func() caddy.Module { return new(Handler) }}
 }
 
@@ -48,6 +48,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	app := module.(*App)
+	if len(h.SMSCountries) > 0 && len(h.SMSRaw) == 0 && len(app.SMSRaw) == 0 {
+		return errors.New("sms_countries has no sender; write `sms <sender>`, or remove it")
+	}
 	h.Options = h.Options.over(app.Options)
 	h.site, err = h.newSite(ctx, app)
 	return err

@@ -66,11 +66,16 @@ func (s *HTTPSender) Provision(caddy.Context) error {
 		ID:        s.ID,
 		Countries: s.Countries,
 	}
-	if err := replaceAll(repl, map[string]*string{"http": &c.URL}); err != nil {
+	err := replaceAll(repl, map[string]*string{"http": &c.URL, "http method": &c.Method, "http id": &c.ID})
+	if err != nil {
 		return err
 	}
-	// A body's own braces are JSON's: only known placeholders are replaced.
-	c.Body = repl.ReplaceKnown(c.Body, "")
+	if err := replaceList(repl, "http countries", &c.Countries); err != nil {
+		return err
+	}
+	if c.Body, err = replacedAmid(repl, "http body", c.Body); err != nil {
+		return err
+	}
 	for name, values := range s.Headers {
 		for _, value := range values {
 			value, err := replaced(repl, "http header "+name, value)
@@ -80,20 +85,11 @@ func (s *HTTPSender) Provision(caddy.Context) error {
 			c.Headers.Add(name, value)
 		}
 	}
-	var err error
 	if c.Success, err = sender.ParseSuccess(s.Success...); err != nil {
 		return err
 	}
 	s.Sender, err = sender.NewHTTP(c)
 	return err
-}
-
-// keepMessagePlaceholders leaves {otp.…} for each message to fill.
-func keepMessagePlaceholders(key string) (any, bool) {
-	if len(key) > 4 && key[:4] == "otp." {
-		return "{" + key + "}", true
-	}
-	return nil, false
 }
 
 // Channels returns what it can deliver.

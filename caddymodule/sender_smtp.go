@@ -120,7 +120,7 @@ func (s *SMTPSender) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 	}
 	if block.err == nil && s.From == "" {
-		return d.Err("smtp needs a sender; write `from login@example.com` into its block")
+		return d.Err("smtp needs the address that mails come from; write `from login@example.com` into its block")
 	}
 	return block.err
 }

@@ -39,6 +39,17 @@ func senderList() []string {
 	return names
 }
 
+// sendersOf returns the senders that can deliver to a channel.
+func sendersOf(channel otp.Channel) []string {
+	var names []string
+	for _, module := range caddy.GetModules(senderNamespace) {
+		if sender, ok := module.New().(Sender); ok && slices.Contains(sender.Channels(), channel) {
+			names = append(names, module.ID.Name())
+		}
+	}
+	return names
+}
+
 func senderNames() string { return strings.Join(senderList(), ", ") }
 
 // loadSenders returns a channel's senders from what ctx.LoadModule made of
@@ -56,7 +67,7 @@ func loadSenders(loaded any, channel otp.Channel, loopback bool) ([]otp.Sender, 
 		}
 		name := caddy.GetModuleName(module)
 		if !slices.Contains(sender.Channels(), channel) {
-			return nil, fmt.Errorf("%s %s: this sender can't deliver to this channel", channel, name)
+			return nil, fmt.Errorf("%s %s: this sender delivers no %[1]s; write one of: %s", channel, name, strings.Join(sendersOf(channel), ", "))
 		}
 		if sender.Exposes() && !loopback {
 			return nil, fmt.Errorf("%s %s shows codes to whoever can read its output, so it is for loopback sites; "+
@@ -65,26 +76,4 @@ func loadSenders(loaded any, channel otp.Channel, loopback bool) ([]otp.Sender, 
 		senders = append(senders, sender)
 	}
 	return senders, nil
-}
-
-// replaced returns a configured text with its placeholders' values. A
-// placeholder without a value is an error that names the option.
-func replaced(repl *caddy.Replacer, option, text string) (string, error) {
-	value, err := repl.ReplaceOrErr(text, true, true)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", option, err)
-	}
-	return value, nil
-}
-
-// replaceAll replaces each of the named texts in place.
-func replaceAll(repl *caddy.Replacer, texts map[string]*string) error {
-	for option, text := range texts {
-		value, err := replaced(repl, option, *text)
-		if err != nil {
-			return err
-		}
-		*text = value
-	}
-	return nil
 }

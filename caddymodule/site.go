@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,14 +50,27 @@ const (
 // newSite builds a site from the handler's options, with those of the app
 // already merged in.
 func (h *Handler) newSite(ctx caddy.Context, app *App) (*web.Site, error) {
-	if err := h.resolve(caddy.NewReplacer()); err != nil {
-		return nil, err
-	}
 	if h.PublicURL == "" {
 		return nil, errors.New("otp needs the site's address; write `public_url https://app.example.com` into its block")
 	}
-	publicURL, err := parsePublicURL(h.PublicURL)
+	repl := caddy.NewReplacer()
+	address, err := replaced(repl, "public_url", h.PublicURL)
 	if err != nil {
+		return nil, err
+	}
+	publicURL, err := parsePublicURL(address)
+	if err != nil {
+		return nil, err
+	}
+	site, err := h.newSiteAt(ctx, app, publicURL, repl)
+	if err != nil {
+		return nil, fmt.Errorf("site %s: %w", publicURL, err)
+	}
+	return site, nil
+}
+
+func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, repl *caddy.Replacer) (*web.Site, error) {
+	if err := h.resolve(repl); err != nil {
 		return nil, err
 	}
 	if err := h.check(publicURL); err != nil {
@@ -80,9 +95,13 @@ func (h *Handler) newSite(ctx caddy.Context, app *App) (*web.Site, error) {
 		HiddenCookies: []string{portal.StartCookieName(cookie)},
 		OnIdentity:    setUser,
 	})
+	apis := h.newAPIs(service, issuer, door, path, ctx.Slogger())
+	if err := checkPagesApart(path, apis[1:]); err != nil {
+		return nil, err
+	}
 	return web.NewSite(web.Config{
 		Gate:      door,
-		APIs:      h.newAPIs(service, issuer, door, path, ctx.Slogger()),
+		APIs:      apis,
 		Origin:    publicURL.String(),
 		PagesPath: path,
 		Caller:    caller,
@@ -94,7 +113,6 @@ func (h *Handler) newSite(ctx caddy.Context, app *App) (*web.Site, error) {
 // resolve puts the values of placeholders into the options.
 func (o *Options) resolve(repl *caddy.Replacer) error {
 	texts := map[string]*string{
-		"public_url":      &o.PublicURL,
 		"path":            &o.Path,
 		"default_country": &o.DefaultCountry,
 		"send":            &o.Send,
@@ -111,8 +129,8 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 	lists := map[string]*[]string{
 		"protect": &o.Protect, "public": &o.Public, "allow": &o.Allow, "deny": &o.Deny, "sms_countries": &o.SMSCountries,
 	}
-	for option, list := range lists {
-		if err := replaceList(repl, option, list); err != nil {
+	for _, option := range slices.Sorted(maps.Keys(lists)) {
+		if err := replaceList(repl, option, lists[option]); err != nil {
 			return err
 		}
 	}
@@ -148,21 +166,6 @@ func (api *API) resolve(repl *caddy.Replacer) error {
 	return nil
 }
 
-// replaceList replaces placeholders in a copy of a list that other sites may
-// share. A placeholder's value may hold several words.
-func replaceList(repl *caddy.Replacer, option string, list *[]string) error {
-	var values []string
-	for _, text := range *list {
-		value, err := replaced(repl, option, text)
-		if err != nil {
-			return err
-		}
-		values = append(values, strings.Fields(value)...)
-	}
-	*list = values
-	return nil
-}
-
 // check judges all options together, for configurations that come as JSON and
 // for the values of placeholders.
 func (o *Options) check(publicURL *url.URL) error {
@@ -179,8 +182,11 @@ func (o *Options) check(publicURL *url.URL) error {
 	for _, country := range o.SMSCountries {
 		checks = append(checks, checkCountry(country))
 	}
-	for _, path := range append(o.Protect[:len(o.Protect):len(o.Protect)], o.Public...) {
-		checks = append(checks, checkRulePath(path))
+	for _, path := range o.Protect {
+		checks = append(checks, of("protect", checkRulePath)(path))
+	}
+	for _, path := range o.Public {
+		checks = append(checks, of("public", checkRulePath)(path))
 	}
 	if o.Code != nil {
 		checks = append(checks, o.Code.check())
@@ -194,9 +200,6 @@ func (o *Options) check(publicURL *url.URL) error {
 	if len(o.SMSRaw) > 0 && len(o.SMSCountries) == 0 {
 		checks = append(checks, errors.New("sms needs `sms_countries <CC>...`: fraudsters ask for codes to expensive countries, so say where your users are"))
 	}
-	if len(o.SMSRaw) == 0 && len(o.SMSCountries) > 0 {
-		checks = append(checks, errors.New("sms_countries needs `sms <sender>`"))
-	}
 	for _, err := range checks {
 		if err != nil {
 			return err
@@ -207,13 +210,21 @@ func (o *Options) check(publicURL *url.URL) error {
 
 func (s *Session) checkDomain(publicURL *url.URL) error {
 	host := publicURL.Hostname()
-	if s.Domain != "" && host != s.Domain && !strings.HasSuffix(host, "."+s.Domain) {
-		return fmt.Errorf("session domain %q: the site is %s, which isn't below it", s.Domain, host)
+	domain := strings.ToLower(s.Domain)
+	if domain != "" && host != domain && !strings.HasSuffix(host, "."+domain) {
+		return fmt.Errorf("session domain %q: the site is %s, which isn't below it; write a parent domain of the site, or leave it out", s.Domain, host)
 	}
-	if publicURL.Scheme == "http" && strings.HasPrefix(s.Cookie, "__") {
-		return fmt.Errorf("session cookie %q: browsers take names with this prefix over https only", s.Cookie)
+	if publicURL.Scheme == "http" && hasCookiePrefix(s.Cookie) {
+		return fmt.Errorf("session cookie %q: browsers take names with this prefix over https only; write a name without it", s.Cookie)
 	}
 	return nil
+}
+
+// hasCookiePrefix reports whether browsers bind a cookie's name to https
+// (RFC 6265bis §4.1.3).
+func hasCookiePrefix(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasPrefix(name, "__host-") || strings.HasPrefix(name, "__secure-")
 }
 
 func (h *Handler) newService(ctx caddy.Context, app *App, publicURL *url.URL) (*otp.Service, error) {
@@ -350,7 +361,19 @@ func (h *Handler) codePolicy(lifetime, smsLifetime time.Duration, attempts, keep
 	}
 }
 
-// newAPIs returns the pages and the wire APIs that are on.
+// checkPagesApart refuses a path of the pages that an API has paths below.
+func checkPagesApart(path string, apis []wire.API) error {
+	for _, api := range apis {
+		for _, e := range api.Endpoints {
+			if strings.HasPrefix(e.Path, path+"/") || e.Path == path {
+				return fmt.Errorf("path %s is taken: api %s answers %s; write another one, such as %s", path, api.Name, e.Path, portal.DefaultPath)
+			}
+		}
+	}
+	return nil
+}
+
+// newAPIs returns the pages, first, and the wire APIs that are on.
 func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate.Gate, path string, logger *slog.Logger) []wire.API {
 	var tokens Token
 	if h.Token != nil {
