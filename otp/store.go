@@ -26,8 +26,12 @@ type Store interface {
 	// wait of all those refused; else, where the handle cools down and the
 	// challenge has no link, it is CoolingDown. Either changes nothing.
 	//
+	// A challenge's code is live until the challenge is used or expires, or
+	// Attempts guesses were counted on it; its link lives on after those. A
+	// challenge is live while its code or its link is, and dead afterwards.
+	//
 	// Of the handle's challenges it forgets those of the same group that are
-	// dead (used, expired, exhausted), the live ones of that group but for the
+	// dead, the live ones of that group but for the
 	// newest Keep-1, and those that expired over [Remembered] ago; then, where
 	// more than [MaxChallenges] are left with the new one, the dead first,
 	// then the oldest.
@@ -43,24 +47,25 @@ type Store interface {
 	//     nothing else changes.
 	//  3. A guess at a code (not a link) during the handle's cool-down is
 	//     CoolingDown.
-	//  4. With no live challenge on the handle nothing more is written: the
-	//     outcome is Expired where the guess's tag is that of an expired and
-	//     unused challenge, Exhausted where the newest challenge of the
-	//     guess's group died of wrong guesses, else Wrong. A challenge that
-	//     expired over [Remembered] ago is as if it had never been.
-	//  5. One attempt is counted on every live challenge and one failure on
-	//     the handle, which may begin a cool-down; only then tags are
-	//     compared. A link is compared with links, a code with codes, here
-	//     and above; an empty tag is equal to none.
-	//  6. On a match with a live challenge (live before this guess), and if
+	//  4. With no live code on the handle, or no live link for a guess at one,
+	//     nothing more is written: the outcome is Expired where the guess's tag
+	//     is that of an expired and unused challenge, Exhausted for a guess at
+	//     a code where that of the newest challenge of the guess's group died
+	//     of wrong guesses, else Wrong. A challenge that expired over
+	//     [Remembered] ago is as if it had never been.
+	//  5. One attempt is counted on every live code and one failure on the
+	//     handle, which may begin a cool-down; only then tags are compared. A
+	//     link is compared with links, a code with codes, here and above; an
+	//     empty tag is equal to none.
+	//  6. On a match with a live code or link (live before this guess), and if
 	//     Known is set, with an account that exists already: the attempt (on
-	//     every challenge) and all failures are taken back, the challenge is
+	//     every code) and all failures are taken back, the challenge is
 	//     used up, code and link, the account is recorded if it is new, the
 	//     charges and the guess's refunds get one event back, never below
 	//     empty, and the session is kept for its Lifetime. The outcome is
 	//     Verified.
-	//  7. Otherwise as in 4: Expired, Exhausted (the guess that kills a
-	//     challenge too) or Wrong.
+	//  7. Otherwise as in 4: Expired, Exhausted (the guess that kills a code
+	//     too) or Wrong.
 	//
 	// An address that was never started costs no space: nothing is kept for
 	// its handle.
@@ -128,7 +133,8 @@ type Challenge struct {
 	// Code and Link are the tags; at least one isn't empty.
 	Code, Link Tag
 	Lifetime   time.Duration
-	// Attempts is the wrong guess that kills the challenge.
+	// Attempts is the wrong guess that kills the code. The link can't be
+	// guessed, and nobody may spoil it by guessing codes.
 	Attempts int
 	Keep     int
 }

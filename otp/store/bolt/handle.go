@@ -128,12 +128,28 @@ func (h *handle) coolDown(now int64) time.Duration {
 	return max(0, time.Duration(h.lastFailure-now)+otp.CoolDown(h.failures))
 }
 
-// isLive reports whether a guess may redeem the challenge.
-func (c *challenge) isLive(now int64) bool {
-	return c.used == 0 && !c.isExhausted() && now < c.expires
+// isLive reports whether any guess may redeem the challenge.
+func (c *challenge) isLive(now int64) bool { return c.isCodeLive(now) || c.isLinkLive(now) }
+
+func (c *challenge) isCodeLive(now int64) bool {
+	return c.code != "" && c.used == 0 && now < c.expires && c.attempts < c.allowed
 }
 
-func (c *challenge) isExhausted() bool { return c.used == 0 && c.attempts >= c.allowed }
+func (c *challenge) isLinkLive(now int64) bool {
+	return c.link != "" && c.used == 0 && now < c.expires
+}
+
+// admits reports whether a guess of this kind may redeem the challenge.
+func (c *challenge) admits(g otp.Guess, now int64) bool {
+	if g.Link {
+		return c.isLinkLive(now)
+	}
+	return c.isCodeLive(now)
+}
+
+func (c *challenge) isExhausted() bool {
+	return c.code != "" && c.used == 0 && c.attempts >= c.allowed
+}
 
 // matches compares in constant time: a code with the code, a link with the
 // link, all tags always.

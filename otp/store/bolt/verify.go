@@ -33,7 +33,7 @@ func (x *step) verify(g otp.Guess, r otp.SessionRecord, charges []otp.Charge) (o
 	if err != nil {
 		return otp.Outcome{}, err
 	}
-	live := slices.ContainsFunc(h.challenges, func(c challenge) bool { return c.isLive(x.now) })
+	live := slices.ContainsFunc(h.challenges, func(c challenge) bool { return c.admits(g, x.now) })
 	if wait := h.coolDown(x.now); repeated != nil || wait > 0 && !g.Link || !live {
 		outcome := otp.Outcome{Now: x.time()}
 		switch {
@@ -93,11 +93,11 @@ func (x *step) judge(h *handle, g otp.Guess, r otp.SessionRecord, clocks *clocks
 	match := -1
 	for i := range h.challenges {
 		c := &h.challenges[i]
-		if !c.isLive(x.now) {
-			continue
+		admitted := c.admits(g, x.now)
+		if c.isCodeLive(x.now) {
+			c.attempts++
 		}
-		c.attempts++
-		if c.matches(g) && (since != 0 || !g.Known) {
+		if admitted && c.matches(g) && (since != 0 || !g.Known) {
 			match = i
 		}
 	}
@@ -155,7 +155,7 @@ func (h *handle) miss(g otp.Guess, now int64) otp.Result {
 	switch {
 	case expired:
 		return otp.Expired
-	case newest != nil && newest.isExhausted():
+	case !g.Link && newest != nil && newest.isExhausted():
 		return otp.Exhausted
 	}
 	return otp.Wrong

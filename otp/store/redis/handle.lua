@@ -9,9 +9,15 @@ local FAILURES, LAST, CLOCKS, CHALLENGES = 1, 2, 3, 4
 -- A challenge. USED is when it was used, or 0.
 local GROUP, CODE, LINK, EXPIRES, ATTEMPTS, LIMIT, USED, BROWSER, SESSION = 1, 2, 3, 4, 5, 6, 7, 8, 9
 
-local function is_live(c)
-	return c[USED] == 0 and c[ATTEMPTS] < c[LIMIT] and now < c[EXPIRES]
+local function is_code_live(c)
+	return c[CODE] ~= '' and c[USED] == 0 and now < c[EXPIRES] and c[ATTEMPTS] < c[LIMIT]
 end
+
+local function is_link_live(c)
+	return c[LINK] ~= '' and c[USED] == 0 and now < c[EXPIRES]
+end
+
+local function is_live(c) return is_code_live(c) or is_link_live(c) end
 
 local function is_forgotten(c)
 	return now >= c[EXPIRES] + REMEMBERED

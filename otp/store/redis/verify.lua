@@ -65,24 +65,28 @@ local function refusal()
 			if c[GROUP] == group then newest = newest or c end
 		end
 	end
-	if newest and newest[USED] == 0 and newest[ATTEMPTS] >= newest[LIMIT] then return { EXHAUSTED, now } end
+	if newest and not is_link and newest[CODE] ~= '' and newest[USED] == 0 and newest[ATTEMPTS] >= newest[LIMIT] then
+		return { EXHAUSTED, now }
+	end
 	return { WRONG, now }
 end
 
-local live = {}
+local admitted, codes = {}, {}
 for _, c in ipairs(challenges) do
-	if is_live(c) then live[#live + 1] = c end
+	if is_code_live(c) then codes[#codes + 1] = c end
+	if is_link and is_link_live(c) then admitted[#admitted + 1] = c end
 end
-if #live == 0 then return refusal() end
+if not is_link then admitted = codes end
+if #admitted == 0 then return refusal() end
 
 -- 5. Count, in the database, before anything is compared: a server that takes
 -- no writes ends the script here.
-for _, c in ipairs(live) do c[ATTEMPTS] = c[ATTEMPTS] + 1 end
+for _, c in ipairs(codes) do c[ATTEMPTS] = c[ATTEMPTS] + 1 end
 h[FAILURES], h[LAST] = h[FAILURES] + 1, now
 save(KEYS[1], h)
 
 local match
-for _, c in ipairs(live) do
+for _, c in ipairs(admitted) do
 	match = match or (matches(c) and c)
 end
 if not match then return refusal() end
@@ -90,7 +94,7 @@ local since = tonumber(redis.call('GET', KEYS[2]))
 if ARGV[4] == '1' and not since then return refusal() end
 
 -- 6. A match.
-for _, c in ipairs(live) do c[ATTEMPTS] = c[ATTEMPTS] - 1 end
+for _, c in ipairs(codes) do c[ATTEMPTS] = c[ATTEMPTS] - 1 end
 h[FAILURES], h[LAST] = 0, 0
 match[USED], match[BROWSER], match[SESSION] = now, browser, ARGV[5]
 

@@ -150,6 +150,43 @@ var verifyPromises = []promise{
 			t.want(t.guess(g), otp.Verified)
 		}
 	}},
+	{"nobody spoils a link by guessing codes", func(t *trial) {
+		alice := newPerson("alice")
+		both := alice.challenge("g", "the code")
+		both.Link = tag("the link")
+		t.accepted(both)
+		t.fail(alice, "g", attempts)
+		t.want(t.guess(alice.guess("g", "the code")), otp.Exhausted)
+		t.want(t.guess(alice.open("g", "the link")), otp.Verified)
+		t.want(t.guess(alice.open("g", "the link")), otp.Wrong)
+	}},
+	{"guesses at codes count nothing where there are only links", func(t *trial) {
+		alice := newPerson("alice")
+		t.accepted(alice.linked("g", "the link"))
+		for range otp.CoolDownFailures + attempts {
+			t.want(t.guess(alice.guess("g", "wrong")), otp.Wrong)
+		}
+		t.accepted(alice.challenge("codes", "the code"))
+		t.want(t.guess(alice.guess("codes", "the code")), otp.Verified)
+		t.want(t.guess(alice.open("g", "the link")), otp.Verified)
+	}},
+	{"guesses at links count nothing where there are only codes", func(t *trial) {
+		alice := newPerson("alice")
+		t.accepted(alice.challenge("g", "the code"))
+		for range otp.CoolDownFailures + attempts {
+			t.want(t.guess(alice.open("g", "wrong")), otp.Wrong)
+		}
+		t.want(t.guess(alice.guess("g", "the code")), otp.Verified)
+	}},
+	{"a wrong link counts on the codes", func(t *trial) {
+		alice := newPerson("alice")
+		t.accepted(alice.challenge("codes", "the code"), alice.linked("links", "the link"))
+		for range attempts {
+			t.want(t.guess(alice.open("links", "wrong")), otp.Wrong)
+		}
+		t.want(t.guess(alice.guess("codes", "the code")), otp.Exhausted)
+		t.want(t.guess(alice.open("links", "the link")), otp.Verified)
+	}},
 	{"a code isn't a link, nor a link a code", func(t *trial) {
 		alice := newPerson("alice")
 		both := alice.challenge("g", "the code")
