@@ -46,7 +46,7 @@ func (r *rig) raw(request string) string {
 func TestForgedIdentity(t *testing.T) {
 	skipShort(t)
 	const forged = "admin@forged.example"
-	r := newRig(t, "store bolt otp.db\n\t}\n\tservers {\n\t\texpected_underscore_headers Remote_User remote_user REMOTE_USER Remote_Email Remote-User", apis+roomy+"\n\t\tprotect /private")
+	r := newRig(t, "store bolt otp.db\n\t}\n\tservers {\n\t\texpected_underscore_headers Remote_User Remote_Email", apis+roomy+"\n\t\tprotect /private")
 	token := dialects[0].login(r, "forge@example.com", 1).text(t, "accessToken")
 	spellings := []string{
 		"Remote-User", "remote-user", "REMOTE-USER", "Remote_User", "REMOTE_USER", "Remote.User", "remote_user",

@@ -5,14 +5,17 @@ package firstlogin
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,6 +60,9 @@ type rig struct {
 	sites  string
 	url    string
 	app    *upstream
+	// retries counts the requests made again because their connection was
+	// reset before an answer; nil: there must be none.
+	retries *atomic.Int64
 }
 
 // stores are the lines of the global block for each kind of store.
@@ -185,6 +191,20 @@ func (a answer) text(t *testing.T, key string) string {
 	return text
 }
 
+// transport takes every host for this machine: not every resolver knows the
+// names below localhost. Each request has a connection of its own, since a
+// server that reloads may close an idle one just as a request is sent on it.
+var transport = &http.Transport{
+	DisableKeepAlives: true,
+	DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		_, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+	},
+}
+
 // browser is a client with cookies that follows no redirect by itself.
 func browser(t *testing.T) *http.Client {
 	t.Helper()
@@ -193,6 +213,7 @@ func browser(t *testing.T) *http.Client {
 		t.Fatal(err)
 	}
 	return &http.Client{
+		Transport:     transport,
 		Jar:           jar,
 		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -236,14 +257,31 @@ func (r *rig) post(path string, body any, headers ...string) answer {
 		r.t.Fatal(err)
 	}
 	headers = append([]string{"Content-Type", "application/json"}, headers...)
-	return do(r.t, browser(r.t), http.MethodPost, r.url+path, string(encoded), headers...)
+	return r.ask(http.MethodPost, path, string(encoded), headers...)
 }
 
 // get asks the site for a path.
 func (r *rig) get(path string, headers ...string) answer {
 	r.t.Helper()
-	return do(r.t, browser(r.t), http.MethodGet, r.url+path, "", headers...)
+	return r.ask(http.MethodGet, path, "", headers...)
 }
+
+// ask makes a request as a new client does.
+func (r *rig) ask(method, path, body string, headers ...string) answer {
+	r.t.Helper()
+	for {
+		a, err := try(r.t, browser(r.t), method, r.url+path, body, headers...)
+		if err == nil {
+			return a
+		}
+		if r.retries == nil || r.retries.Add(1) > maxRetries {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// maxRetries is far above what a test can need.
+const maxRetries = 1000
 
 // object is a JSON object.
 type object = map[string]any
