@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-otp/caddy-otp/test/child"
 )
 
 // startTimeout bounds how long Caddy may take until it serves.
@@ -104,7 +106,7 @@ func (s *Server) Run() {
 	s.t.Helper()
 	s.process = Command(s.t, s.Dir, "run", "--config", "Caddyfile")
 	s.process.Stdout, s.process.Stderr = &s.log, &s.log
-	s.process.SysProcAttr = dieWithParent()
+	s.process.SysProcAttr = child.DieWithParent()
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)
 	}

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-otp/caddy-otp/test/child"
 )
 
 // startTimeout bounds how long a server may take until it answers.
@@ -108,7 +110,7 @@ func (s *Server) run() error {
 	s.process = exec.Command(s.binary.path, args...)
 	s.process.Env = s.binary.environment()
 	s.process.Stdout, s.process.Stderr = s.output, s.output
-	s.process.SysProcAttr = dieWithParent()
+	s.process.SysProcAttr = child.DieWithParent()
 	if err := s.process.Start(); err != nil {
 		s.process = nil
 		return err
