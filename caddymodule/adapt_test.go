@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 )
 
@@ -127,3 +128,7 @@ func TestAdaptRefuses(t *testing.T) {
 		})
 	}
 }
+
+// formatted spares generated Caddyfiles the warning that they aren't
+// formatted.
+func formatted(text string) string { return string(caddyfile.Format([]byte(text))) }

@@ -202,7 +202,7 @@ func (api API) check() error {
 		return errors.New("api auth0 needs a client; write `client <id>` into its block")
 	}
 	if api.Name != "auth0" && len(api.Clients) > 0 {
-		return errors.New("only api auth0 has clients")
+		return errors.New("only api auth0 has clients; remove them")
 	}
 	for _, origin := range api.Origins {
 		if err := unlessPlaceholder(origin, checkOrigin); err != nil {

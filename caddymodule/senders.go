@@ -67,7 +67,7 @@ func loadSenders(loaded any, channel otp.Channel, loopback bool) ([]otp.Sender, 
 		}
 		name := caddy.GetModuleName(module)
 		if !slices.Contains(sender.Channels(), channel) {
-			return nil, fmt.Errorf("%s %s: this sender delivers no %[1]s; write one of: %s", channel, name, strings.Join(sendersOf(channel), ", "))
+			return nil, fmt.Errorf("%s %s: this sender delivers no %s; write one of: %s", channel, name, channel, strings.Join(sendersOf(channel), ", "))
 		}
 		if sender.Exposes() && !loopback {
 			return nil, fmt.Errorf("%s %s shows codes to whoever can read its output, so it is for loopback sites; "+

@@ -151,19 +151,23 @@ func (api *API) resolve(repl *caddy.Replacer) error {
 	}
 	clients := make([]Client, len(api.Clients))
 	for i, c := range api.Clients {
-		if err := replaceAll(repl, map[string]*string{"client": &c.ID, "secret": &c.Secret, "type": &c.Type}); err != nil {
-			return err
-		}
-		if err := replaceList(repl, "callback", &c.Callbacks); err != nil {
-			return err
-		}
-		if err := replaceList(repl, "origin", &c.Origins); err != nil {
-			return err
+		if err := c.resolve(repl); err != nil {
+			return fmt.Errorf("client %s: %w", api.Clients[i].ID, err)
 		}
 		clients[i] = c
 	}
 	api.Clients = clients
 	return nil
+}
+
+func (c *Client) resolve(repl *caddy.Replacer) error {
+	if err := replaceAll(repl, map[string]*string{"id": &c.ID, "secret": &c.Secret, "type": &c.Type}); err != nil {
+		return err
+	}
+	if err := replaceList(repl, "callback", &c.Callbacks); err != nil {
+		return err
+	}
+	return replaceList(repl, "origin", &c.Origins)
 }
 
 // check judges all options together, for configurations that come as JSON and
