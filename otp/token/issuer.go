@@ -60,6 +60,14 @@ func (i *Issuer) URL() string { return i.url }
 // Now returns the issuer's time.
 func (i *Issuer) Now() time.Time { return i.now() }
 
+// Prepare makes sure that tokens can be signed, with the errors of
+// [Issuer.JWKS]. It is called before a code is used up, which would be lost if
+// the key then couldn't be loaded. Mostly it has nothing to do.
+func (i *Issuer) Prepare(ctx context.Context) error {
+	_, err := i.keys.current(ctx)
+	return err
+}
+
 // JWKS returns the public keys (RFC 7517). The error is the store's.
 func (i *Issuer) JWKS(ctx context.Context) (jose.JSONWebKeySet, error) {
 	key, err := i.keys.current(ctx)

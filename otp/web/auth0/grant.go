@@ -142,6 +142,9 @@ func (d *Dialect) grantOTP(r *http.Request, client Client, o wire.Object) (token
 	if g.scopes.has(scopeOffline) {
 		presented.Lifetime, presented.Renewable = d.RefreshLifetime, true
 	}
+	if err := d.Issuer.Prepare(r.Context()); err != nil {
+		return tokenAnswer{}, err
+	}
 	v, err := d.Service.Verify(r.Context(), otp.VerifyRequest{
 		Presented: presented,
 		Dialect:   Name,

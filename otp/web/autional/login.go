@@ -47,6 +47,9 @@ func (d *dialect) login(c otp.Channel) func(http.ResponseWriter, *http.Request) 
 		if err != nil {
 			return err
 		}
+		if err := d.Issuer.Prepare(r.Context()); err != nil {
+			return err
+		}
 		v, err := d.Service.Verify(r.Context(), otp.VerifyRequest{
 			Presented: otp.Presented{
 				ClientIP:  wire.CallerOf(r).IP,

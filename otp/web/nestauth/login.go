@@ -101,6 +101,9 @@ func (d *dialect) login(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return otp.ErrWrong
 	}
+	if err := d.Issuer.Prepare(r.Context()); err != nil {
+		return err
+	}
 	v, err := d.Service.Verify(r.Context(), otp.VerifyRequest{
 		Presented: otp.Presented{
 			ClientIP:  wire.CallerOf(r).IP,
