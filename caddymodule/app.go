@@ -3,6 +3,7 @@
 package caddymodule
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/token"
 )
 
 func init() { caddy.RegisterModule(App{}) }
@@ -39,6 +41,7 @@ type App struct {
 	timeout time.Duration
 	courier *otp.Courier
 	watch   *otp.Watch
+	issuers []*token.Issuer
 	realms  map[string]bool
 }
 
@@ -127,6 +130,13 @@ func (a *App) Start() error {
 	}
 	a.courier.Start()
 	a.watch.Start()
+	// A new site's first visitor needn't wait for its signing key to be made.
+	// Where the store isn't there yet, whoever needs the key loads it.
+	go func() {
+		for _, issuer := range a.issuers {
+			_ = issuer.Prepare(context.Background())
+		}
+	}()
 	return nil
 }
 

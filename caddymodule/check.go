@@ -166,8 +166,10 @@ func checkWord(option, word string, words ...string) error {
 
 func checkCallback(text string) error {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Fragment != "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return fmt.Errorf("callback %q: write a whole address, such as https://app.example.com/callback", text)
+	// A native app's own scheme is the reverse of a domain (RFC 8252 §7.1).
+	native := err == nil && strings.Contains(u.Scheme, ".")
+	if err != nil || u.Fragment != "" || u.User != nil || !native && (u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		return fmt.Errorf("callback %q: write a whole address, such as https://app.example.com/callback or com.example.app://callback", text)
 	}
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
 		return fmt.Errorf("callback %q: plain http is for loopback hosts only; write https://", text)

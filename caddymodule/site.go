@@ -84,6 +84,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 		return nil, err
 	}
 	issuer := token.NewIssuer(service)
+	app.issuers = append(app.issuers, issuer)
 	cookie := h.sessionCookie(service)
 	path := cmp.Or(h.Path, portal.DefaultPath)
 	door := gate.New(gate.Config{

@@ -85,24 +85,38 @@ func (s *BoltStore) Secret() ([]byte, error) {
 	return []byte(base64.RawURLEncoding.EncodeToString(random)), nil
 }
 
-// Keep writes the secret beside the file, for its owner only.
+// Keep writes the secret beside the file, for its owner only: whole or, where
+// the machine fails meanwhile, not at all.
 func (s *BoltStore) Keep(secret []byte) error {
-	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
+	if err := s.keep(secret); err != nil {
 		return fmt.Errorf("the secret beside the database: %w", err)
 	}
-	file, err := os.OpenFile(s.secretFile(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		kept, err := os.ReadFile(s.secretFile())
-		if err == nil && string(kept) != string(secret) {
-			err = fmt.Errorf("%s was made by another process meanwhile; start again", s.secretFile())
-		}
+	return nil
+}
+
+func (s *BoltStore) keep(secret []byte) error {
+	dir := filepath.Dir(s.path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	draft, err := os.CreateTemp(dir, filepath.Base(s.secretFile())+".*") // mode 0600
 	if err != nil {
-		return fmt.Errorf("the secret beside the database: %w", err)
+		return err
 	}
-	_, err = file.Write(secret)
-	return errors.Join(err, file.Sync(), file.Close())
+	defer os.Remove(draft.Name())
+	_, err = draft.Write(secret)
+	if err := errors.Join(err, draft.Sync(), draft.Close()); err != nil {
+		return err
+	}
+	err = os.Link(draft.Name(), s.secretFile())
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	kept, err := os.ReadFile(s.secretFile())
+	if err == nil && string(kept) != string(secret) {
+		err = errors.New("another process made one meanwhile; start again")
+	}
+	return err
 }
 
 // Open opens the database.
