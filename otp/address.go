@@ -23,6 +23,7 @@ const (
 	maxEmailLength     = 254
 	maxLocalPartLength = 64
 	maxPhoneLength     = 32
+	maxE164Length      = 1 + 15
 )
 
 // Address is an e-mail address or a phone number in canonical form. The
@@ -55,7 +56,10 @@ func (a Address) Masked() string {
 	if a.channel == SMS {
 		return maskPhone(a.canonical)
 	}
-	local, domain, _ := strings.Cut(a.canonical, "@")
+	local, domain, found := strings.Cut(a.canonical, "@")
+	if !found || local == "" {
+		return "" // nobody's address
+	}
 	return local[:1] + "***@" + domain
 }
 
@@ -69,7 +73,10 @@ func (a Address) Country() string {
 	if err != nil {
 		return ""
 	}
-	return phonenumbers.GetRegionCodeForNumber(number)
+	if region := phonenumbers.GetRegionCodeForNumber(number); region != phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY {
+		return region
+	}
+	return ""
 }
 
 // ParseAddress reads s as an address of the channel. defaultCountry is the
@@ -192,6 +199,9 @@ func ParsePhone(s, defaultCountry string) (Address, error) {
 		return Address{}, ErrAddressFormat
 	}
 	e164 := phonenumbers.Format(number, phonenumbers.E164)
+	if len(e164) > maxE164Length {
+		return Address{}, ErrAddressFormat // the numbering plan is more generous than E.164
+	}
 	return Address{channel: SMS, canonical: e164, delivery: e164}, nil
 }
 

@@ -54,7 +54,7 @@ func ParsePattern(s string) (Pattern, error) {
 		p.channel, p.exact = SMS, a.String()
 	default:
 		a, err := ParseEmail(s)
-		if err != nil {
+		if err != nil || strings.Contains(s, "*") { // an atom may have one, but nobody means that
 			return p, fmt.Errorf("%q is neither *@example.com, *@*.example.com, an e-mail address nor +49*", s)
 		}
 		p.channel, p.exact = Email, a.String()

@@ -7,15 +7,19 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"time"
 )
 
 const (
 	// deliveryLease is how long a node has for a message before others may
-	// try: a try's own deadline and a margin.
+	// try: a try's own deadline and a margin to settle it.
 	deliveryLease    = 15 * time.Second
 	deliveryDeadline = 12 * time.Second
+	settleMargin     = deliveryLease - deliveryDeadline
+	// shortestTry is the least that a lease must leave for a try to begin.
+	shortestTry = deliveryDeadline / 2
 	// claimInterval is how often messages that nobody delivers are looked for.
 	claimInterval = time.Second
 	// couriers is how many messages are delivered at a time.
@@ -42,7 +46,9 @@ type Courier struct {
 	store   Store
 	logger  *slog.Logger
 	timeout time.Duration
-	queue   chan Lease
+	queue   chan held
+	// idle has an element when a worker has become free.
+	idle    chan struct{}
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
@@ -52,6 +58,12 @@ type Courier struct {
 	services map[string]*Service
 }
 
+// held is a lease and, in this node's time, when it ends at the latest.
+type held struct {
+	Lease
+	until time.Time
+}
+
 // NewCourier returns a courier of the store's outbox; timeout bounds its
 // operations there. It works between Start and Stop.
 func NewCourier(store Store, timeout time.Duration, logger *slog.Logger) *Courier {
@@ -59,7 +71,8 @@ func NewCourier(store Store, timeout time.Duration, logger *slog.Logger) *Courie
 		store:    store,
 		logger:   logger,
 		timeout:  timeout,
-		queue:    make(chan Lease, courierBacklog),
+		queue:    make(chan held, courierBacklog),
+		idle:     make(chan struct{}, 1),
 		stopping: make(chan struct{}),
 		services: make(map[string]*Service),
 	}
@@ -108,35 +121,41 @@ func (c *Courier) Stop() {
 	c.stopped = true
 	close(c.stopping)
 	c.mu.Unlock()
-	if c.cancel == nil {
-		return
+	if c.cancel != nil {
+		grace := time.AfterFunc(stopGrace, c.cancel)
+		c.running.Wait()
+		grace.Stop()
+		c.cancel()
 	}
-	grace := time.AfterFunc(stopGrace, c.cancel)
-	c.running.Wait()
-	grace.Stop()
-	c.cancel()
 	for {
 		select {
-		case lease := <-c.queue:
-			c.handBack(lease)
+		case h := <-c.queue:
+			c.handBack(h.Lease)
 		default:
 			return
 		}
 	}
 }
 
-// deliver takes over a message that the caller has just put into the outbox.
-func (c *Courier) deliver(lease Lease) {
+// deliver takes over a message that the caller has leased.
+func (c *Courier) deliver(h held) {
+	if !c.enqueue(h) {
+		c.handBack(h.Lease)
+	}
+}
+
+// enqueue returns false where the courier has stopped.
+func (c *Courier) enqueue(h held) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.stopped {
-		go c.handBack(lease)
-		return
+		return false
 	}
 	select {
-	case c.queue <- lease:
+	case c.queue <- h:
 	default: // it stays in the outbox and is claimed when its lease ends
 	}
+	return true
 }
 
 func (c *Courier) handBack(lease Lease) {
@@ -157,8 +176,12 @@ func (c *Courier) work(ctx context.Context) {
 		select {
 		case <-c.stopping:
 			return
-		case lease := <-c.queue:
-			c.try(ctx, lease)
+		case h := <-c.queue:
+			c.try(ctx, h)
+		}
+		select {
+		case c.idle <- struct{}{}:
+		default:
 		}
 	}
 }
@@ -168,7 +191,7 @@ func (c *Courier) claim(ctx context.Context) {
 	defer ticker.Stop()
 	healthy := true
 	for {
-		err := c.claimOnce(ctx)
+		more, err := c.claimOnce(ctx)
 		switch {
 		case err != nil && healthy:
 			c.logger.Error("outbox can't be read", slog.Any("error", err))
@@ -176,31 +199,47 @@ func (c *Courier) claim(ctx context.Context) {
 			c.logger.Info("outbox can be read again")
 		}
 		healthy = err == nil
+		var idle chan struct{}
+		if more {
+			idle = c.idle
+		}
 		select {
 		case <-c.stopping:
 			return
+		case <-idle:
 		case <-ticker.C:
 		}
 	}
 }
 
-func (c *Courier) claimOnce(ctx context.Context) error {
-	free := cap(c.queue) - len(c.queue)
+// claimOnce claims as many messages as are delivered at a time, so that none
+// outwaits its lease here. more says that there may be others.
+func (c *Courier) claimOnce(ctx context.Context) (more bool, err error) {
+	limit := couriers - len(c.queue)
+	if limit <= 0 {
+		return true, nil
+	}
 	realms := c.realms()
-	if free == 0 || len(realms) == 0 {
-		return nil
+	if len(realms) == 0 {
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	leases, err := c.store.Claim(ctx, realms, min(free, couriers), deliveryLease)
+	until := time.Now().Add(deliveryLease)
+	leases, err := c.store.Claim(ctx, realms, limit, deliveryLease)
 	for _, lease := range leases {
-		c.deliver(lease)
+		c.deliver(held{lease, until})
 	}
-	return err
+	return len(leases) == limit, err
 }
 
 // try makes one try of a message and settles its lease by what came of it.
-func (c *Courier) try(ctx context.Context, lease Lease) {
+func (c *Courier) try(ctx context.Context, h held) {
+	lease := h.Lease
+	left := time.Until(h.until.Add(-settleMargin))
+	if left < shortestTry {
+		return // it waited too long here: it is still in the outbox, and due
+	}
 	logger := c.logger.With(slog.String("message_id", lease.ID), slog.String("realm", lease.Realm))
 	service := c.service(lease.Realm)
 	if service == nil {
@@ -212,7 +251,7 @@ func (c *Courier) try(ctx context.Context, lease Lease) {
 		c.settle(lease, 0, logger)
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, deliveryDeadline)
+	ctx, cancel := context.WithTimeout(ctx, min(deliveryDeadline, left))
 	defer cancel()
 	channel, err := service.send(ctx, lease.Envelope)
 	logger = logger.With(slog.String("channel", string(channel)))
@@ -242,12 +281,26 @@ func retryWait(try int64) time.Duration {
 	return wait - wait/10 + rand.N(wait/5)
 }
 
-// settle ends a lease. An answer that was delivered and can't be settled
-// would be delivered twice, so it is tried for as long as the lease lasts.
+// settlePauses are the waits before the tries to settle, about a lease long.
+var settlePauses = []time.Duration{
+	0, 100 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 6 * time.Second,
+}
+
+// settle ends a lease. A message that was delivered and can't be settled
+// would be delivered twice, so it is tried until others may have claimed it,
+// or the courier stops.
 func (c *Courier) settle(lease Lease, again time.Duration, logger *slog.Logger) {
 	var err error
-	for _, pause := range []time.Duration{0, 100 * time.Millisecond, time.Second} {
-		time.Sleep(pause)
+	stopping := false
+	for _, pause := range settlePauses {
+		if stopping {
+			break
+		}
+		select {
+		case <-time.After(pause):
+		case <-c.stopping:
+			stopping = true
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 		err = c.store.Settle(ctx, lease, again)
 		cancel()
@@ -263,31 +316,65 @@ func (c *Courier) settle(lease Lease, again time.Duration, logger *slog.Logger) 
 func (s *Service) send(ctx context.Context, e Envelope) (Channel, error) {
 	m, err := s.unseal(e)
 	if err != nil {
-		return "", errors.Join(ErrUndeliverable, err)
+		return "", err // a node that has the secret may claim it next
 	}
-	m, err = s.composer.Compose(m)
+	channel := m.Channel
+	err = s.contain(func() error {
+		if m, err = s.composer.Compose(m); err != nil {
+			return errors.Join(ErrUndeliverable, err)
+		}
+		return nil
+	})
 	if err != nil {
-		return m.Channel, errors.Join(ErrUndeliverable, err)
+		return channel, err
 	}
-	senders := s.senders[m.Channel]
+	senders := s.senders[channel]
 	if len(senders) == 0 {
-		return m.Channel, errors.Join(ErrUndeliverable, ErrNoSender)
+		return channel, errors.Join(ErrUndeliverable, ErrNoSender)
 	}
 	var failures []error
 	undeliverable := true
-	for _, sender := range senders {
-		err := sender.Send(ctx, m)
+	for i, sender := range senders {
+		err := s.contain(func() error {
+			// One that hangs must leave time for those after it.
+			share, cancel := context.WithTimeout(ctx, remaining(ctx)/time.Duration(len(senders)-i))
+			defer cancel()
+			return sender.Send(share, m)
+		})
 		if err == nil {
-			return m.Channel, nil
+			return channel, nil
 		}
 		undeliverable = undeliverable && errors.Is(err, ErrUndeliverable)
 		failures = append(failures, err)
 	}
 	err = errors.Join(failures...)
 	if !undeliverable {
-		return m.Channel, retryable{err}
+		return channel, retryable{err}
 	}
-	return m.Channel, err
+	return channel, err
+}
+
+func remaining(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return deliveryDeadline
+	}
+	return time.Until(deadline)
+}
+
+// errPanic stands for a panic, whose own words may quote the message.
+var errPanic = errors.New("composer or sender panicked")
+
+// contain turns a panic into an error that is worth another try: one message
+// must not end the process.
+func (s *Service) contain(f func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			s.logger.Error("composer or sender panicked", slog.String("stack", string(debug.Stack())))
+			err = errPanic
+		}
+	}()
+	return f()
 }
 
 // retryable hides that one of several senders gave up where another may still

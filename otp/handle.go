@@ -35,7 +35,18 @@ func (id SessionID) Shard() string { return string(id[:2]) }
 
 // Valid reports whether id has the form of a session id.
 func (id SessionID) Valid() bool {
-	return len(id) == 2+43 && isDigits(string(id[:2])) && id[:2] < "64"
+	return len(id) == 2+43 && isDigits(string(id[:2])) && id[:2] < "64" && isBase64URL(string(id[2:]))
+}
+
+func isBase64URL(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func (s *Service) handle(a Address) Handle {

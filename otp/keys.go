@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // MinSecretLength is the fewest bytes that a secret may have.
@@ -152,7 +153,7 @@ func (s *Sealer) SealText(plain []byte, context string) string {
 // OpenText opens what [Sealer.SealText] returned, or returns [ErrSealed].
 func (s *Sealer) OpenText(text, context string) (plain []byte, current bool, err error) {
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil {
+	if err != nil || strings.ContainsAny(text, "\r\n") { // which base64 passes over
 		return nil, false, ErrSealed
 	}
 	return s.Open(sealed, context)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Config is what a [Service] needs. Realm, PublicURL, Keys, Store, Courier and
-// Composer are required.
+// Config is what a [Service] needs. Realm, PublicURL, Keys, Store, Courier, Watch
+// and Composer are required.
 type Config struct {
 	// Realm names what belongs together: codes, budgets, subjects and
 	// sessions of one realm mean nothing in another.

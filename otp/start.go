@@ -4,6 +4,7 @@ package otp
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -87,25 +88,27 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
+	until := time.Now().Add(deliveryLease)
 	outcome, err := s.store.Start(ctx, challenge, envelope, s.startCharges(r.ClientIP)...)
 	if err != nil {
 		return Started{}, unavailable(err)
 	}
-	if err := outcome.refusal(); err != nil {
-		return Started{}, err
+	if outcome.Result != Accepted {
+		return Started{}, outcome.refusal()
 	}
 	if envelope != nil {
-		s.courier.deliver(Lease{
+		s.courier.deliver(held{until: until, Lease: Lease{
 			Envelope: *envelope,
 			Handle:   challenge.Handle,
 			Fence:    1,
 			Expires:  outcome.Now.Add(envelope.Lifetime),
-		})
+		}})
 	}
 	return Started{Lifetime: challenge.Lifetime}, nil
 }
 
-// refusal is the error of an outcome that says to come back later.
+// refusal is the error of an outcome that says to come back later, or makes
+// no sense here.
 func (o Outcome) refusal() error {
 	switch o.Result {
 	case Throttled:
@@ -113,7 +116,7 @@ func (o Outcome) refusal() error {
 	case CoolingDown:
 		return &RetryError{Err: ErrCoolDown, After: o.RetryAfter}
 	}
-	return nil
+	return fmt.Errorf("the store answers nonsense: result %d", o.Result)
 }
 
 // The kinds of secrets, so that a code's tag is never a link's.

@@ -39,7 +39,8 @@ type VerifyRequest struct {
 // Verification is a success.
 type Verification struct {
 	Session Session
-	// Refresh renews the session, once; empty unless it was asked for.
+	// Refresh renews the session, once; empty unless it was asked for, and
+	// where the request was a repeated one: the first answer has it.
 	Refresh string
 }
 
@@ -113,7 +114,9 @@ func (s *Service) redeem(ctx context.Context, p Presented, guess Guess, session 
 		return Verification{}, unavailable(err)
 	}
 	switch outcome.Result {
-	case Verified, Repeated:
+	case Verified:
+	case Repeated:
+		refresh = "" // its tag isn't kept: presenting it would look like a theft
 	case Wrong:
 		return Verification{}, ErrWrong
 	case Expired:
@@ -186,5 +189,5 @@ func (s *Service) revoke(ctx context.Context, r Revocation) error {
 	if err := s.store.Revoke(ctx, r); err != nil {
 		return unavailable(err)
 	}
-	return s.watch.catchUp(ctx)
+	return unavailable(s.watch.catchUp(ctx))
 }

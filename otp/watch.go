@@ -4,6 +4,7 @@ package otp
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -25,7 +26,8 @@ type Watch struct {
 	stop    context.CancelFunc
 	done    chan struct{}
 
-	polling sync.Mutex
+	// polling has an element while somebody asks.
+	polling chan struct{}
 
 	mu       sync.RWMutex
 	cursor   Cursor
@@ -43,6 +45,7 @@ func NewWatch(store Store, timeout time.Duration, logger *slog.Logger) *Watch {
 		store:    store,
 		logger:   logger,
 		timeout:  timeout,
+		polling:  make(chan struct{}, 1),
 		sessions: make(map[SessionID]revoked),
 		subjects: make(map[string]revoked),
 	}
@@ -90,10 +93,28 @@ func (w *Watch) poll(ctx context.Context) {
 	}
 }
 
-// catchUp asks for what is new. Several callers share one question at a time.
+// catchUp asks for what is new.
 func (w *Watch) catchUp(ctx context.Context) error {
-	w.polling.Lock()
-	defer w.polling.Unlock()
+	if err := w.lock(ctx); err != nil {
+		return err
+	}
+	defer w.unlock()
+	return w.ask(ctx)
+}
+
+// lock lets one caller ask at a time.
+func (w *Watch) lock(ctx context.Context) error {
+	select {
+	case w.polling <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+	}
+}
+
+func (w *Watch) unlock() { <-w.polling }
+
+func (w *Watch) ask(ctx context.Context) error {
 	w.mu.RLock()
 	cursor := w.cursor
 	w.mu.RUnlock()
@@ -105,11 +126,10 @@ func (w *Watch) catchUp(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range revocations {
-		entry := revoked{at: r.At, forget: r.At.Add(r.Lifetime)}
 		if r.Session != "" {
-			w.sessions[r.Session] = entry
+			remember(w.sessions, r.Session, r)
 		} else {
-			w.subjects[r.Subject] = entry
+			remember(w.subjects, r.Subject, r)
 		}
 	}
 	if asked.Sub(w.news) > staleAfter/2 || len(revocations) > 0 {
@@ -118,6 +138,18 @@ func (w *Watch) catchUp(ctx context.Context) error {
 	}
 	w.cursor, w.news = next, asked
 	return nil
+}
+
+// remember keeps the later of what is told in any order, and more than once.
+func remember[K comparable](entries map[K]revoked, key K, r Revocation) {
+	entry := entries[key]
+	if r.At.After(entry.at) {
+		entry.at = r.At
+	}
+	if forget := r.At.Add(r.Lifetime); forget.After(entry.forget) {
+		entry.forget = forget
+	}
+	entries[key] = entry
 }
 
 func forgetPast[K comparable](entries map[K]revoked, now time.Time) {
@@ -131,9 +163,7 @@ func forgetPast[K comparable](entries map[K]revoked, now time.Time) {
 // Fresh reports whether the watch has heard from the store within the last
 // minute. Where it never has, it asks now, bounded by ctx and its timeout.
 func (w *Watch) Fresh(ctx context.Context) bool {
-	w.mu.RLock()
-	news := w.news
-	w.mu.RUnlock()
+	news := w.lastNews()
 	if news.IsZero() {
 		ctx, cancel := context.WithTimeout(ctx, w.timeout)
 		defer cancel()
@@ -142,11 +172,20 @@ func (w *Watch) Fresh(ctx context.Context) bool {
 	return time.Since(news) < staleAfter
 }
 
+// firstCatchUp asks unless another caller has just done so: the many requests
+// of a node's first moment share one question.
 func (w *Watch) firstCatchUp(ctx context.Context) bool {
+	if w.lock(ctx) != nil {
+		return !w.lastNews().IsZero()
+	}
+	defer w.unlock()
+	return !w.lastNews().IsZero() || w.ask(ctx) == nil
+}
+
+func (w *Watch) lastNews() time.Time {
 	w.mu.RLock()
-	asked := !w.news.IsZero()
-	w.mu.RUnlock()
-	return asked || w.catchUp(ctx) == nil
+	defer w.mu.RUnlock()
+	return w.news
 }
 
 // Revoked reports whether a session, or every session of its subject that is

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otp
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestPattern(t *testing.T) {
+	for _, tc := range []struct {
+		pattern string
+		matches []string
+		spares  []string
+	}{
+		{
+			pattern: "*@acme.com",
+			matches: []string{"a@acme.com", "A@ACME.com", "a+b@acme.com"},
+			spares:  []string{"a@sub.acme.com", "a@xacme.com", "a@acme.com.evil.org", "acme.com@evil.org", "+491701234567"},
+		},
+		{
+			pattern: "*@ACME.com",
+			matches: []string{"a@acme.com"},
+			spares:  []string{"a@acme.org"},
+		},
+		{
+			pattern: "*@*.acme.com",
+			matches: []string{"a@sub.acme.com", "a@x.y.acme.com"},
+			spares:  []string{"a@acme.com", "a@xacme.com", "a@sub.acme.com.evil.org"},
+		},
+		{
+			pattern: "*@bücher.example",
+			matches: []string{"a@bücher.example", "a@xn--bcher-kva.example"},
+			spares:  []string{"a@bucher.example"},
+		},
+		{
+			pattern: "Alice@X.org",
+			matches: []string{"alice@x.org", "ALICE@x.ORG"},
+			spares:  []string{"alice+1@x.org", "malice@x.org", "alice@x.org.uk"},
+		},
+		{
+			pattern: "+49*",
+			matches: []string{"+491701234567", "+4930901820"},
+			spares:  []string{"+12125552368", "+8613800138000", "a@acme.com"},
+		},
+		{
+			pattern: "+49 170 1234567",
+			matches: []string{"+491701234567"},
+			spares:  []string{"+4930901820"},
+		},
+	} {
+		p, err := ParsePattern(tc.pattern)
+		if err != nil {
+			t.Errorf("%s: %v", tc.pattern, err)
+			continue
+		}
+		if p.String() != tc.pattern {
+			t.Errorf("%s prints as %s", tc.pattern, p)
+		}
+		for _, typed := range tc.matches {
+			if !p.Matches(anyAddress(t, typed)) {
+				t.Errorf("%s spares %s", tc.pattern, typed)
+			}
+		}
+		for _, typed := range append(tc.spares, "") {
+			if p.Matches(anyAddress(t, typed)) {
+				t.Errorf("%s matches %q", tc.pattern, typed)
+			}
+		}
+	}
+}
+
+func TestPatternRefused(t *testing.T) {
+	for _, text := range []string{
+		"", "*", "*@", "*@*", "*@*.", "*@.com", "*@a@b.com", "a*@acme.com", "*@a*.com", "*@*.*.com", "*@acme", "acme.com", "@acme.com",
+		"+", "+*", "+4a*", "+49**", "+*49", "+49", "group:admins", "jane doe@x.org",
+	} {
+		if p, err := ParsePattern(text); err == nil {
+			t.Errorf("%q is read as %+v", text, p)
+		}
+	}
+}
+
+func TestAdmission(t *testing.T) {
+	for _, tc := range []struct {
+		name        string
+		allow, deny string
+		admits      []string
+		refuses     []string
+	}{
+		{name: "nothing said", admits: []string{"a@x.org", "+491701234567"}},
+		{name: "allow", allow: "*@acme.com", admits: []string{"a@acme.com"}, refuses: []string{"a@x.org", "+491701234567", ""}},
+		{name: "deny", deny: "*@acme.com", admits: []string{"a@x.org", "+491701234567"}, refuses: []string{"a@acme.com"}},
+		{name: "deny wins", allow: "*@acme.com +49*", deny: "bad@acme.com", admits: []string{"a@acme.com", "+491701234567"}, refuses: []string{"bad@acme.com"}},
+		{name: "deny wins over its like", allow: "a@x.org", deny: "a@x.org", refuses: []string{"a@x.org"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := Admission{Allow: patterns(t, tc.allow), Deny: patterns(t, tc.deny)}
+			for _, typed := range tc.admits {
+				if !d.Admits(anyAddress(t, typed)) {
+					t.Errorf("%s is refused", typed)
+				}
+			}
+			for _, typed := range tc.refuses {
+				if d.Admits(anyAddress(t, typed)) {
+					t.Errorf("%q is admitted", typed)
+				}
+			}
+		})
+	}
+}
+
+func FuzzParsePattern(f *testing.F) {
+	for _, seed := range []string{"*@acme.com", "*@*.acme.com", "alice@x.org", "+49*", "+491701234567", "group:x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := ParsePattern(text)
+		if err != nil {
+			return
+		}
+		kinds := 0
+		for _, set := range []bool{p.exact != "", p.domain != "", p.prefix != ""} {
+			if set {
+				kinds++
+			}
+		}
+		if kinds != 1 || p.channel != Email && p.channel != SMS {
+			t.Fatalf("%q is read as %+v", text, p)
+		}
+		if p.Matches(Address{}) {
+			t.Fatalf("%q matches nobody", text)
+		}
+	})
+}
+
+func patterns(t *testing.T, texts string) (all []Pattern) {
+	t.Helper()
+	for text := range strings.FieldsSeq(texts) {
+		p, err := ParsePattern(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// anyAddress reads an address of either channel; "" is nobody's.
+func anyAddress(t testing.TB, typed string) Address {
+	t.Helper()
+	switch {
+	case typed == "":
+		return Address{}
+	case typed[0] == '+':
+		return phone(t, typed)
+	}
+	return email(t, typed)
+}

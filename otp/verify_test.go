@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func verifyRequest(t testing.TB, typed, code string) VerifyRequest {
+	t.Helper()
+	return VerifyRequest{
+		Presented: Presented{Lifetime: time.Hour, ClientIP: netip.MustParseAddr("192.0.2.1")},
+		Dialect:   "portal",
+		Client:    "web",
+		Address:   anyAddress(t, typed),
+		Purpose:   Login,
+		Code:      code,
+	}
+}
+
+func TestVerify(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.Keys = testKeys(t, "second", "first") })
+	r := verifyRequest(t, "Jane@Example.com", "000123")
+	r.Browser, r.Known, r.Tenant, r.Scope = "browser", true, "acme", "openid"
+	v, err := h.Verify(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := v.Session
+	if x.Subject != Subject("app.example.com", r.Address) || x.Address.String() != "jane@example.com" || x.Method != ByCode || x.Dialect != "portal" ||
+		x.Client != "web" || x.Tenant != "acme" || x.Scope != "openid" || !x.New || !x.ID.Valid() || v.Refresh != "" {
+		t.Errorf("%+v", v)
+	}
+	if x.Expires.Sub(x.Created) != time.Hour || !x.Since.Equal(x.Created) {
+		t.Errorf("from %v to %v, known since %v", x.Created, x.Expires, x.Since)
+	}
+	call := h.store.verifies[0]
+	handle := h.handle(r.Address)
+	want := h.keys.candidates(h.tagParts(codeTag, "portal", "web", r.Address, Login, "000123")...)
+	g := call.guess
+	if len(want) != 2 || !slices.Equal(g.Tags, want) || g.Handle != handle || g.Account != h.account(handle, r.Address) || g.Link || !g.Known || g.Browser != "browser" ||
+		g.Group != h.group("portal", "web", r.Address, Login) {
+		t.Errorf("guess %+v", g)
+	}
+	if fmt.Sprint(call.charges) != fmt.Sprint(h.verifyCharges(r.ClientIP)) || fmt.Sprint(g.Refunds) != fmt.Sprint(h.startRefunds(r.ClientIP)) {
+		t.Errorf("charged %+v, refunded %+v", call.charges, g.Refunds)
+	}
+	if call.session.ID != x.ID || call.session.Refresh != "" || call.session.Lifetime != time.Hour || x.ID.Shard() != handle.Shard() {
+		t.Errorf("record %+v", call.session)
+	}
+}
+
+// TestVerifyWithoutTags presents what can't be right, or may not be: the
+// store is asked all the same, so that it counts and takes its time.
+func TestVerifyWithoutTags(t *testing.T) {
+	for _, tc := range []struct{ name, typed, code string }{
+		{"nothing", "jane@example.com", ""},
+		{"zeros lost", "jane@example.com", "123"},
+		{"too long", "jane@example.com", "1234567890123"},
+		{"letters", "jane@example.com", "abcdef"},
+		{"blanks around", "jane@example.com", " 123456"},
+		{"fullwidth digits", "jane@example.com", "１２３４５６"},
+		{"denied", "bad@example.com", "123456"},
+		{"not allowed", "joe@elsewhere.example", "123456"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHouse(t, func(c *Config) {
+				c.Admission = Admission{Allow: patterns(t, "*@example.com"), Deny: patterns(t, "bad@example.com")}
+			})
+			h.store.verify = func(g Guess, _ SessionRecord) (Outcome, error) {
+				if len(g.Tags) > 0 {
+					return Outcome{}, errDefect
+				}
+				return Outcome{Result: Wrong}, nil
+			}
+			if v, err := h.Verify(t.Context(), verifyRequest(t, tc.typed, tc.code)); !errors.Is(err, ErrWrong) || v != (Verification{}) {
+				t.Errorf("%+v, %v", v, err)
+			}
+			if len(h.store.verifies) != 1 || len(h.store.verifies[0].charges) == 0 {
+				t.Fatalf("store calls %+v", h.store.verifies)
+			}
+		})
+	}
+	h := newHouse(t, func(c *Config) { c.Admission.Deny = patterns(t, "bad@example.com") })
+	if _, err := h.VerifyLink(t.Context(), Link{Address: email(t, "bad@example.com"), secret: "s"}, Presented{}); err != nil {
+		t.Fatal(err)
+	}
+	if tags := h.store.verifies[0].guess.Tags; tags != nil {
+		t.Errorf("a link of somebody denied presents %q", tags)
+	}
+}
+
+func TestVerifyOutcomes(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		outcome Outcome
+		storeEr error
+		err     error
+		retry   int
+	}{
+		{name: "wrong", outcome: Outcome{Result: Wrong}, err: ErrWrong},
+		{name: "expired", outcome: Outcome{Result: Expired}, err: ErrExpired},
+		{name: "exhausted", outcome: Outcome{Result: Exhausted}, err: ErrExhausted},
+		{name: "throttled", outcome: Outcome{Result: Throttled, RetryAfter: 20 * time.Second}, err: ErrThrottled, retry: 20},
+		{name: "cooling down", outcome: Outcome{Result: CoolingDown, RetryAfter: 30 * time.Second}, err: ErrCoolDown, retry: 30},
+		{name: "unavailable", storeEr: fmt.Errorf("dial: %w", ErrUnavailable), err: ErrUnavailable, retry: 1},
+		{name: "a defect", storeEr: errDefect, err: errDefect},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := newHouse(t, nil)
+			h.store.verify = func(Guess, SessionRecord) (Outcome, error) { return tc.outcome, tc.storeEr }
+			r := verifyRequest(t, "jane@example.com", "123456")
+			r.Renewable = true
+			v, err := h.Verify(t.Context(), r)
+			if !errors.Is(err, tc.err) || RetryAfter(err) != tc.retry || v != (Verification{}) {
+				t.Errorf("%+v, %v (retry after %d)", v, err, RetryAfter(err))
+			}
+		})
+	}
+}
+
+// TestVerifyOfNonsense pins that an answer which makes no sense opens nothing.
+func TestVerifyOfNonsense(t *testing.T) {
+	for _, outcome := range []Outcome{{}, {Result: Accepted}, {Result: 99}, {Result: Verified}, {Result: Verified, Session: SessionRecord{ID: "00x", Sealed: []byte("?")}}} {
+		h := newHouse(t, nil)
+		h.store.verify = func(Guess, SessionRecord) (Outcome, error) { return outcome, nil }
+		v, err := h.Verify(t.Context(), verifyRequest(t, "jane@example.com", "123456"))
+		if err == nil || v != (Verification{}) {
+			t.Errorf("%+v: %+v, %v", outcome, v, err)
+		}
+	}
+}
+
+func TestVerifyGoesOn(t *testing.T) {
+	h := newHouse(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := h.Verify(ctx, verifyRequest(t, "jane@example.com", "123456")); err != nil || len(h.store.verifies) != 1 {
+		t.Fatalf("%d guesses counted, %v", len(h.store.verifies), err)
+	}
+	h = newHouse(t, func(c *Config) { c.Timeout = time.Millisecond })
+	h.store.hang = true
+	if _, err := h.Verify(t.Context(), verifyRequest(t, "jane@example.com", "123456")); !errors.Is(err, ErrUnavailable) || RetryAfter(err) != 1 {
+		t.Fatalf("a store that hangs: %v", err)
+	}
+}
+
+// TestRepeated gives the browser the session that it opened before, and no
+// refresh secret that would look stolen.
+func TestRepeated(t *testing.T) {
+	h := newHouse(t, nil)
+	r := verifyRequest(t, "jane@example.com", "123456")
+	r.Browser, r.Renewable = "browser", true
+	first, err := h.Verify(t.Context(), r)
+	if err != nil || first.Refresh == "" {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	kept := h.store.verifies[0].session
+	kept.Created, kept.Since = first.Session.Created, first.Session.Since
+	h.store.verify = func(Guess, SessionRecord) (Outcome, error) {
+		return Outcome{Result: Repeated, Session: kept, New: true}, nil
+	}
+	again, err := h.Verify(t.Context(), r)
+	if err != nil || again.Session != first.Session {
+		t.Fatalf("%+v, %v; want %+v", again.Session, err, first.Session)
+	}
+	if again.Refresh != "" {
+		t.Fatal("a refresh secret whose tag isn't kept")
+	}
+}
+
+func TestSessionRecords(t *testing.T) {
+	h := newHouse(t, nil)
+	other := newHouse(t, func(c *Config) { c.Realm = "other.example.com" })
+	x := Session{
+		ID: h.newSessionID("07x"), Subject: "s", Address: phone(t, "+491701234567"), Method: ByLink, Dialect: "auth0", Client: "c", Tenant: "t", Scope: "openid",
+	}
+	r, err := h.sealSession(x, time.Hour, "tag")
+	if err != nil || r.ID != x.ID || r.Lifetime != time.Hour || r.Refresh != "tag" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	r.Created, r.Since = time.UnixMilli(2), time.UnixMilli(1)
+	x.Created, x.Since, x.Expires = r.Created, r.Since, r.Created.Add(time.Hour)
+	if got, err := h.unsealSession(r); err != nil || got != x {
+		t.Errorf("%+v, %v; want %+v", got, err, x)
+	}
+	if got, err := other.unsealSession(r); !errors.Is(err, ErrNoSession) {
+		t.Errorf("another realm reads %+v, %v", got, err)
+	}
+	moved := r
+	moved.ID = h.newSessionID("07x")
+	if got, err := h.unsealSession(moved); !errors.Is(err, ErrNoSession) {
+		t.Errorf("under another id %+v, %v", got, err)
+	}
+}
+
+func TestRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, nil)
+		r := verifyRequest(t, "jane@example.com", "123456")
+		r.Renewable = true
+		v, err := h.Verify(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := h.store.verifies[0].session
+		kept.Created, kept.Since = v.Session.Created, v.Session.Since
+		h.store.renew = func(id SessionID, old []Tag) (SessionRecord, error) {
+			if id != kept.ID || !slices.Contains(old, kept.Refresh) {
+				return SessionRecord{}, ErrReused
+			}
+			kept.Refresh = h.store.renewals[len(h.store.renewals)-1].next
+			return kept, nil
+		}
+		next, err := h.Refresh(t.Context(), v.Session.ID, v.Refresh)
+		if err != nil || next.Refresh == v.Refresh || next.Session.ID != v.Session.ID || next.Session.Subject != v.Session.Subject {
+			t.Fatalf("%+v, %v", next, err)
+		}
+		if _, err := h.Refresh(t.Context(), v.Session.ID, v.Refresh); !errors.Is(err, ErrReused) {
+			t.Errorf("the old secret again: %v", err)
+		}
+		calls := len(h.store.renewals)
+		if _, err := h.Refresh(t.Context(), "../../x", "secret"); !errors.Is(err, ErrNoSession) || len(h.store.renewals) != calls {
+			t.Errorf("no id: %v after %d calls", err, len(h.store.renewals)-calls)
+		}
+
+		if err := h.SignOutEverywhere(t.Context(), v.Session.Subject, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Refresh(t.Context(), v.Session.ID, next.Refresh); !errors.Is(err, ErrNoSession) {
+			t.Errorf("after a sign-out everywhere: %v", err)
+		}
+	})
+}
+
+func TestRefreshWhileTheStoreIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, nil)
+		h.store.err = ErrUnavailable
+		_, err := h.Refresh(t.Context(), h.newSessionID("00x"), "secret")
+		if !errors.Is(err, ErrUnavailable) || RetryAfter(err) != 1 || len(h.store.renewals) != 0 {
+			t.Fatalf("%v after %d renewals", err, len(h.store.renewals))
+		}
+	})
+}
+
+func TestRefreshOfTheDenied(t *testing.T) {
+	h := newHouse(t, nil)
+	r := verifyRequest(t, "jane@example.com", "123456")
+	r.Renewable = true
+	v, err := h.Verify(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := h.store.verifies[0].session
+	kept.Created = v.Session.Created
+	h.store.renew = func(SessionID, []Tag) (SessionRecord, error) { return kept, nil }
+	later := newHouseOn(t, h.store, func(c *Config) { c.Admission.Deny = patterns(t, "jane@example.com") })
+	if _, err := later.Refresh(t.Context(), v.Session.ID, v.Refresh); !errors.Is(err, ErrNoSession) {
+		t.Fatalf("somebody who may no longer sign in: %v", err)
+	}
+}
