@@ -174,7 +174,7 @@ func (i *Issuer) ParseAccess(ctx context.Context, raw string) (otp.Session, erro
 // [Issuer.ParseAccess]. Only RS256 under the realm's own key is taken; the
 // token's other headers are not looked at (RFC 8725 §3.1).
 func (i *Issuer) Parse(ctx context.Context, typ Type, raw string) (map[string]any, error) {
-	if len(raw) > MaxLength || strings.Count(raw, ".") != 2 {
+	if len(raw) > MaxLength || strings.Count(raw, ".") != 2 || strings.ContainsAny(raw, " \t\r\n") {
 		return nil, ErrInvalid
 	}
 	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})

@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -24,8 +25,18 @@ const signingKeyBits = 2048
 type keySet struct {
 	record otp.Record
 
-	mu  sync.Mutex
-	key *signingKey
+	key atomic.Pointer[signingKey]
+
+	mu      sync.Mutex
+	loading *keyLoad
+}
+
+// keyLoad is a question to the store that all who need the key share: with a
+// store that hangs they would otherwise wait for one another.
+type keyLoad struct {
+	done chan struct{}
+	key  *signingKey
+	err  error
 }
 
 type signingKey struct {
@@ -40,21 +51,38 @@ func newKeySet(s *otp.Service) *keySet {
 
 // current loads the key, or makes the realm's first one.
 func (k *keySet) current(ctx context.Context) (*signingKey, error) {
+	if key := k.key.Load(); key != nil {
+		return key, nil
+	}
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.key != nil {
-		return k.key, nil
+	load := k.loading
+	if load == nil {
+		load = &keyLoad{done: make(chan struct{})}
+		k.loading = load
+		go k.load(context.WithoutCancel(ctx), load)
 	}
+	k.mu.Unlock()
+	select {
+	case <-load.done:
+		return load.key, load.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", otp.ErrUnavailable, ctx.Err())
+	}
+}
+
+func (k *keySet) load(ctx context.Context, load *keyLoad) {
+	defer close(load.done)
 	der, err := k.record.LoadOrCreate(ctx, newSigningKey)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		load.key, err = parseSigningKey(der)
 	}
-	key, err := parseSigningKey(der)
-	if err != nil {
-		return nil, err
+	load.err = err
+	if err == nil {
+		k.key.Store(load.key)
 	}
-	k.key = key
-	return key, nil
+	k.mu.Lock()
+	k.loading = nil
+	k.mu.Unlock()
 }
 
 func newSigningKey() ([]byte, error) {
