@@ -121,9 +121,10 @@ func (o Outcome) refusal() error {
 
 // The kinds of secrets, so that a code's tag is never a link's.
 const (
-	codeTag    = "code"
-	linkTag    = "link"
-	refreshTag = "refresh"
+	codeTag         = "code"
+	linkTag         = "link"
+	refreshTag      = "refresh"
+	refreshProofTag = "refresh proof"
 )
 
 // tagParts is all that a code or link is valid for, and the secret itself.

@@ -100,7 +100,7 @@ func (s *Service) redeem(ctx context.Context, p Presented, guess Guess, session 
 	var refresh string
 	var kept Tag
 	if p.Renewable {
-		refresh, kept = s.newRefresh(session.ID)
+		refresh, kept = s.newRefresh(session.Dialect, session.ID)
 	}
 	record, err := s.sealSession(session, p.Lifetime, kept)
 	if err != nil {
@@ -132,62 +132,4 @@ func (s *Service) redeem(ctx context.Context, p Presented, guess Guess, session 
 	}
 	session.New = outcome.New
 	return Verification{Session: session, Refresh: refresh}, nil
-}
-
-func (s *Service) newRefresh(id SessionID) (secret string, tag Tag) {
-	secret = randomText(32)
-	return secret, s.keys.tag(refreshTag, s.realm, string(id), secret)
-}
-
-// Refresh renews a session that was opened as renewable and returns it with
-// the next secret; the one presented is used up. It returns [ErrNoSession],
-// [ErrReused], after which the session is revoked, or [ErrUnavailable] in a
-// [RetryError].
-func (s *Service) Refresh(ctx context.Context, id SessionID, secret string) (Verification, error) {
-	if !id.Valid() {
-		return Verification{}, ErrNoSession
-	}
-	if !s.watch.Fresh(ctx) { // asked first: a renewal can't be taken back
-		return Verification{}, &RetryError{Err: ErrUnavailable, After: defaultRetryWait}
-	}
-	next, kept := s.newRefresh(id)
-	ctx, cancel := s.storeContext(ctx)
-	defer cancel()
-	record, err := s.store.Renew(ctx, id, s.keys.candidates(refreshTag, s.realm, string(id), secret), kept)
-	if err != nil {
-		return Verification{}, unavailable(err)
-	}
-	session, err := s.unsealSession(record)
-	if err != nil {
-		return Verification{}, err
-	}
-	// A store doesn't know of the end of all of a subject's sessions.
-	if err := s.Holds(ctx, session); err != nil {
-		return Verification{}, err
-	}
-	return Verification{Session: session, Refresh: next}, nil
-}
-
-// SignOut ends a session. On this node it holds at once, on others as soon as
-// they have heard.
-func (s *Service) SignOut(ctx context.Context, id SessionID, expires time.Time) error {
-	return s.revoke(ctx, Revocation{Session: id, Lifetime: time.Until(expires)})
-}
-
-// SignOutEverywhere ends all sessions of a subject that began before now;
-// longest is how long a session can last.
-func (s *Service) SignOutEverywhere(ctx context.Context, subject string, longest time.Duration) error {
-	return s.revoke(ctx, Revocation{Subject: subject, Lifetime: longest})
-}
-
-func (s *Service) revoke(ctx context.Context, r Revocation) error {
-	if r.Lifetime <= 0 {
-		return nil // it has ended by itself
-	}
-	ctx, cancel := s.storeContext(ctx)
-	defer cancel()
-	if err := s.store.Revoke(ctx, r); err != nil {
-		return unavailable(err)
-	}
-	return unavailable(s.watch.catchUp(ctx))
 }

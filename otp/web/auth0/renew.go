@@ -17,11 +17,11 @@ func (d *Dialect) renew(ctx context.Context, client Client, raw string) (otp.Ver
 	if err != nil {
 		return otp.Verification{}, otp.ErrNoSession
 	}
-	v, err := d.Service.Refresh(ctx, id, secret)
+	v, err := d.Service.Refresh(ctx, Name, id, secret)
 	if err != nil {
 		return otp.Verification{}, err
 	}
-	if v.Session.Dialect != Name || v.Session.Client != client.ID {
+	if v.Session.Client != client.ID {
 		if err := d.Service.SignOut(ctx, v.Session.ID, v.Session.Expires); err != nil {
 			return otp.Verification{}, err
 		}

@@ -62,16 +62,11 @@ func (d *dialect) refresh(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// renew uses a refresh token up. A session that another API opened is
-// answered like none.
+// renew uses a refresh token up.
 func (d *dialect) renew(r *http.Request, raw string) (otp.Verification, error) {
 	id, secret, err := token.ParseRefresh(raw)
 	if err != nil {
 		return otp.Verification{}, err
 	}
-	v, err := d.Service.Refresh(r.Context(), id, secret)
-	if err == nil && v.Session.Dialect != Name {
-		return otp.Verification{}, otp.ErrNoSession
-	}
-	return v, err
+	return d.Service.Refresh(r.Context(), Name, id, secret)
 }

@@ -62,7 +62,7 @@ func (d *dialect) renew(r *http.Request, raw string) (tokens, error) {
 	case err != nil:
 		return tokens{}, err
 	}
-	v, err := d.Service.Refresh(r.Context(), renewal.session, renewal.secret)
+	v, err := d.Service.Refresh(r.Context(), Name, renewal.session, renewal.secret)
 	switch {
 	case errors.Is(err, otp.ErrReused), errors.Is(err, otp.ErrNoSession):
 		return tokens{}, errRefreshUsedUp

@@ -125,6 +125,8 @@ func TestRefresh(t *testing.T) {
 	usedUp := "Refresh token is no longer valid (rotated or replayed)"
 	wantRefusal(s.refresh(first.Text("refreshToken")), http.StatusUnauthorized, "REFRESH_TOKEN_INVALID", usedUp)
 	wantRefusal(s.refresh(second.Text("refreshToken")), http.StatusUnauthorized, "REFRESH_TOKEN_INVALID", usedUp)
+	// N25: the whole session is gone, at once.
+	wantRefusal(s.Get("/auth/me", bearer(second.Text("accessToken"))...), http.StatusUnauthorized, "INVALID_TOKEN", "Session not found")
 }
 
 func TestRefreshRefuses(t *testing.T) {

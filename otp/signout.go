@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otp
+
+import (
+	"context"
+	"time"
+)
+
+// SignOut ends a session. On this node it holds at once, on others as soon as
+// they have heard.
+func (s *Service) SignOut(ctx context.Context, id SessionID, expires time.Time) error {
+	return s.revoke(ctx, Revocation{Session: id, Lifetime: time.Until(expires)})
+}
+
+// SignOutEverywhere ends all sessions of a subject that began before now;
+// longest is how long a session can last.
+func (s *Service) SignOutEverywhere(ctx context.Context, subject string, longest time.Duration) error {
+	return s.revoke(ctx, Revocation{Subject: subject, Lifetime: longest})
+}
+
+func (s *Service) revoke(ctx context.Context, r Revocation) error {
+	if r.Lifetime <= 0 {
+		return nil // it has ended by itself
+	}
+	ctx, cancel := s.storeContext(ctx)
+	defer cancel()
+	if err := s.store.Revoke(ctx, r); err != nil {
+		return unavailable(err)
+	}
+	s.heed(ctx)
+	return nil
+}
+
+// heed makes this node know of a revocation that was just stored. Where it
+// can't be read back, the node learns of it with its next poll.
+func (s *Service) heed(ctx context.Context) { _ = s.watch.catchUp(ctx) }
