@@ -89,9 +89,9 @@ const (
 )
 
 // Parse reads the request's body as an object, by its content type: JSON that
-// must be one object, or a form. Keys that occur twice, trailing data and
-// invalid UTF-8 are [ErrMalformed], as is an empty body; other content types
-// are [ErrMediaType]. It returns the errors of [Body] too.
+// must be one object, or a form, which may be empty. Keys that occur twice,
+// trailing data and invalid UTF-8 are [ErrMalformed]; other content types are
+// [ErrMediaType]. It returns the errors of [Body] too.
 func Parse(r *http.Request, accepts Accepts) (Object, error) {
 	body, err := Body(r)
 	if err != nil {
