@@ -72,17 +72,17 @@ func (d *Dialect) API() wire.API {
 		Name:      Name,
 		Exclusive: d.Exclusive,
 		Endpoints: []wire.Endpoint{
-			{Method: http.MethodPost, Path: startPath, Documented: true, Serve: d.serveStart},
-			{Method: http.MethodPost, Path: tokenPath, Owns: d.ownsClient, Serve: d.serveToken},
-			{Method: http.MethodPost, Path: revokePath, Owns: d.ownsClient, Serve: d.serveRevoke},
-			{Method: http.MethodGet, Path: userinfoPath, Owns: d.ownsBearer, Serve: d.serveUserinfo},
-			{Method: http.MethodPost, Path: userinfoPath, Owns: d.ownsBearer, Serve: d.serveUserinfo},
+			{Method: http.MethodPost, Path: startPath, Documented: true, Serve: d.answer(d.serveStart)},
+			{Method: http.MethodPost, Path: tokenPath, Owns: d.ownsClient, Serve: d.answer(d.serveToken)},
+			{Method: http.MethodPost, Path: revokePath, Owns: d.ownsClient, Serve: d.answer(d.serveRevoke)},
+			{Method: http.MethodGet, Path: userinfoPath, Owns: d.ownsBearer, Serve: d.answer(d.serveUserinfo)},
+			{Method: http.MethodPost, Path: userinfoPath, Owns: d.ownsBearer, Serve: d.answer(d.serveUserinfo)},
 		},
 		Fail: d.fail,
 	}
 	if len(d.clients) > 0 {
 		api.Endpoints = append(api.Endpoints,
-			wire.Endpoint{Method: http.MethodGet, Path: jwksPath, Serve: d.serveJWKS},
+			wire.Endpoint{Method: http.MethodGet, Path: jwksPath, Serve: d.answer(d.serveJWKS)},
 			wire.Endpoint{Method: http.MethodGet, Path: discoveryPath, Serve: d.serveDiscovery},
 		)
 	}
@@ -95,6 +95,8 @@ func (d *Dialect) API() wire.API {
 	}
 	return api
 }
+
+func (d *Dialect) answer(serve wire.Handler) http.HandlerFunc { return serve.OrFail(d.fail) }
 
 // ownsClient reports whether a request names one of our clients.
 func (d *Dialect) ownsClient(r *http.Request) bool {

@@ -10,13 +10,13 @@ import (
 
 // serveJWKS answers GET /.well-known/jwks.json. go-auth0 asks for it before
 // anybody has logged in, so asking makes the realm's first key.
-func (d *Dialect) serveJWKS(w http.ResponseWriter, r *http.Request) {
+func (d *Dialect) serveJWKS(w http.ResponseWriter, r *http.Request) error {
 	keys, err := d.Issuer.JWKS(r.Context())
 	if err != nil {
-		d.fail(w, r, err)
-		return
+		return err
 	}
 	wire.WriteJSON(w, http.StatusOK, keys)
+	return nil
 }
 
 // metadata is OpenID Connect Discovery's, as far as there is something to

@@ -4,7 +4,6 @@ package auth0
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -69,12 +68,7 @@ var errStartCoolDown = &refusal{
 func (d *Dialect) fail(w http.ResponseWriter, r *http.Request, err error) {
 	answer := refusalFor(r.URL.Path, err)
 	if answer == errInternal {
-		d.Logger.Error("request failed",
-			slog.String("api", Name),
-			slog.String("path", r.URL.Path),
-			slog.String("request_id", wire.CallerOf(r).RequestID),
-			slog.Any("error", err),
-		)
+		wire.LogDefect(d.Logger, Name, r, err)
 	}
 	h := w.Header()
 	wire.SetRetryAfter(h, err)

@@ -24,13 +24,13 @@ var grants = []string{grantOTP, grantRefresh}
 const oauthBodies = wire.JSON | wire.Form | wire.PlainJSON
 
 // serveToken answers POST /oauth/token.
-func (d *Dialect) serveToken(w http.ResponseWriter, r *http.Request) {
+func (d *Dialect) serveToken(w http.ResponseWriter, r *http.Request) error {
 	answer, err := d.grant(r)
 	if err != nil {
-		d.fail(w, r, err)
-		return
+		return err
 	}
 	wire.WriteJSON(w, http.StatusOK, answer)
+	return nil
 }
 
 func (d *Dialect) grant(r *http.Request) (tokenAnswer, error) {

@@ -14,12 +14,12 @@ import (
 
 // serveRevoke answers POST /oauth/revoke (RFC 7009): 200 with an empty body,
 // also for a token that isn't valid (any more).
-func (d *Dialect) serveRevoke(w http.ResponseWriter, r *http.Request) {
+func (d *Dialect) serveRevoke(w http.ResponseWriter, r *http.Request) error {
 	if err := d.revoke(r); err != nil {
-		d.fail(w, r, err)
-		return
+		return err
 	}
 	w.WriteHeader(http.StatusOK)
+	return nil
 }
 
 func (d *Dialect) revoke(r *http.Request) error {

@@ -21,13 +21,13 @@ type startRequest struct {
 }
 
 // serveStart answers POST /passwordless/start.
-func (d *Dialect) serveStart(w http.ResponseWriter, r *http.Request) {
+func (d *Dialect) serveStart(w http.ResponseWriter, r *http.Request) error {
 	answer, err := d.start(r)
 	if err != nil {
-		d.fail(w, r, err)
-		return
+		return err
 	}
 	wire.WriteJSON(w, http.StatusOK, answer)
+	return nil
 }
 
 func (d *Dialect) start(r *http.Request) (any, error) {

@@ -13,26 +13,24 @@ import (
 
 // serveUserinfo answers GET and POST /userinfo: what the access token's scope
 // covers, and nothing without openid.
-func (d *Dialect) serveUserinfo(w http.ResponseWriter, r *http.Request) {
+func (d *Dialect) serveUserinfo(w http.ResponseWriter, r *http.Request) error {
 	bearer := wire.Bearer(r)
 	if bearer == "" {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		d.fail(w, r, errUnauthorized)
-		return
+		return errUnauthorized
 	}
 	x, err := d.Issuer.Authenticate(r.Context(), bearer)
 	switch {
 	case errors.Is(err, token.ErrInvalid), errors.Is(err, token.ErrExpired), errors.Is(err, otp.ErrNoSession):
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-		d.fail(w, r, errUnauthorized)
-		return
+		return errUnauthorized
 	case err != nil:
-		d.fail(w, r, err)
-		return
+		return err
 	}
 	claims := map[string]any{}
 	if parseScopes(x.Scope).has(scopeOpenID) {
 		claims = d.profile(x)
 	}
 	wire.WriteJSON(w, http.StatusOK, claims)
+	return nil
 }

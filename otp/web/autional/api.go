@@ -85,14 +85,7 @@ func (d *dialect) endpoints() []wire.Endpoint {
 	return endpoints
 }
 
-// answer makes a handler of one that returns its error unanswered.
-func (d *dialect) answer(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if err := serve(w, r); err != nil {
-			d.fail(w, r, err)
-		}
-	}
-}
+func (d *dialect) answer(serve wire.Handler) http.HandlerFunc { return serve.OrFail(d.fail) }
 
 // envelope is the body of an answer that isn't flat; a Code of 0 is success.
 type envelope struct {

@@ -37,7 +37,7 @@ func (d *dialect) decodeLogin(c otp.Channel, body wire.Object) (loginRequest, er
 }
 
 // login redeems a code that was sent over a channel for a session.
-func (d *dialect) login(c otp.Channel) func(http.ResponseWriter, *http.Request) error {
+func (d *dialect) login(c otp.Channel) wire.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		body, err := wire.Parse(r, wire.JSON)
 		if err != nil {

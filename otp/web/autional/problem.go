@@ -4,7 +4,6 @@ package autional
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -48,12 +47,7 @@ type fieldProblem struct {
 func (d *dialect) fail(w http.ResponseWriter, r *http.Request, err error) {
 	answer := answerTo(err)
 	if answer == error(internal) {
-		d.Logger.Error("request failed",
-			slog.String("api", Name),
-			slog.String("path", r.URL.Path),
-			slog.String("request_id", wire.CallerOf(r).RequestID),
-			slog.Any("error", err),
-		)
+		wire.LogDefect(d.Logger, Name, r, err)
 	}
 	wire.SetRetryAfter(w.Header(), err)
 	switch answer := answer.(type) {

@@ -4,7 +4,6 @@ package nestauth
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -86,12 +85,7 @@ func refusalOf(err error) refusal {
 func (d *dialect) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := refusalOf(err)
 	if e == defect {
-		d.Logger.Error("request failed",
-			slog.String("api", Name),
-			slog.String("path", r.URL.Path),
-			slog.String("request_id", wire.CallerOf(r).RequestID),
-			slog.Any("error", err),
-		)
+		wire.LogDefect(d.Logger, Name, r, err)
 	}
 	wire.SetRetryAfter(w.Header(), err)
 	wire.WriteJSON(w, e.status, struct {

@@ -36,34 +36,33 @@ func (p *portal) showLink(w http.ResponseWriter, r *http.Request) {
 }
 
 // redeemLink opens a session for a link, by the button on its page.
-func (p *portal) redeemLink(w http.ResponseWriter, r *http.Request) {
+func (p *portal) redeemLink(w http.ResponseWriter, r *http.Request) error {
 	form, err := wire.Parse(r, wire.Form)
 	if err != nil {
-		p.fail(w, r, err)
-		return
+		return err
 	}
 	token, browser := form.Text(tokenField), form.Text(browserField)
 	l, err := p.openLink(token)
 	if err != nil {
 		p.refuseLink(w, r, l)
-		return
+		return nil
 	}
 	v, err := p.service.VerifyLink(r.Context(), l, p.presented(r, browser))
 	switch {
 	case err == nil:
 	case errors.Is(err, otp.ErrWrong), errors.Is(err, otp.ErrExpired), errors.Is(err, otp.ErrExhausted):
 		p.refuseLink(w, r, l)
-		return
+		return nil
 	default:
-		p.refuse(w, r, p.linkPage(r, l, token, browser), err)
-		return
+		return p.refuse(w, p.linkPage(r, l, token, browser), err)
 	}
 	p.signIn(w, r, v.Session)
 	if finish := p.FinishLink[l.Dialect]; finish != nil {
 		finish(w, r, l, v)
-		return
+		return nil
 	}
 	redirect(w, linkReturn(l))
+	return nil
 }
 
 // openLink reads a link that can be redeemed here: one for signing in, of

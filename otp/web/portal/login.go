@@ -40,15 +40,13 @@ func (p *portal) showLogin(w http.ResponseWriter, r *http.Request) {
 }
 
 // login has a message sent to the address that was typed.
-func (p *portal) login(w http.ResponseWriter, r *http.Request) {
+func (p *portal) login(w http.ResponseWriter, r *http.Request) error {
 	form, err := wire.Parse(r, wire.Form)
 	if err != nil {
-		p.fail(w, r, err)
-		return
+		return err
 	}
 	if form.Has(againField) {
-		p.sendAgain(w, r)
-		return
+		return p.sendAgain(w, r)
 	}
 	a := attempt{
 		Typed:   form.Text(addressField),
@@ -60,25 +58,25 @@ func (p *portal) login(w http.ResponseWriter, r *http.Request) {
 		err = p.start(w, r, a)
 	}
 	if err != nil {
-		p.refuse(w, r, p.loginPage(r, a.Return, a.Typed), err)
-		return
+		return p.refuse(w, p.loginPage(r, a.Return, a.Typed), err)
 	}
 	redirect(w, p.Path+"/verify")
+	return nil
 }
 
 // sendAgain has another message sent to the address of the attempt.
-func (p *portal) sendAgain(w http.ResponseWriter, r *http.Request) {
+func (p *portal) sendAgain(w http.ResponseWriter, r *http.Request) error {
 	a, ok := p.attempts.read(r)
 	if !ok {
 		p.restart(w)
-		return
+		return nil
 	}
 	a.Again = true
 	if err := p.start(w, r, a); err != nil {
-		p.refuse(w, r, p.verifyPage(r, a), err)
-		return
+		return p.refuse(w, p.verifyPage(r, a), err)
 	}
 	redirect(w, p.Path+"/verify")
+	return nil
 }
 
 // start has a message sent and gives the attempt to the browser.

@@ -70,11 +70,11 @@ func New(c Config) wire.API {
 			p.endpoint(http.MethodGet, "", login),
 			p.endpoint(http.MethodGet, "/", login),
 			p.endpoint(http.MethodGet, "/login", p.showLogin),
-			p.endpoint(http.MethodPost, "/login", p.login),
+			p.endpoint(http.MethodPost, "/login", p.answer(p.login)),
 			p.endpoint(http.MethodGet, "/verify", p.showVerify),
-			p.endpoint(http.MethodPost, "/verify", p.verify),
+			p.endpoint(http.MethodPost, "/verify", p.answer(p.verify)),
 			p.endpoint(http.MethodGet, "/link", p.showLink),
-			p.endpoint(http.MethodPost, "/link", p.redeemLink),
+			p.endpoint(http.MethodPost, "/link", p.answer(p.redeemLink)),
 			p.endpoint(http.MethodGet, "/logout", p.showLogout),
 			p.endpoint(http.MethodPost, "/logout", p.logout),
 		},
@@ -85,6 +85,8 @@ func New(c Config) wire.API {
 func (p *portal) endpoint(method, path string, serve http.HandlerFunc) wire.Endpoint {
 	return wire.Endpoint{Method: method, Path: p.Path + path, Documented: true, Serve: serve}
 }
+
+func (p *portal) answer(serve wire.Handler) http.HandlerFunc { return serve.OrFail(p.fail) }
 
 // redirect sends the browser to another page, by GET.
 func redirect(w http.ResponseWriter, path string) {

@@ -4,7 +4,6 @@ package portal
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -16,12 +15,12 @@ import (
 // errNoCode says that what was typed can be no code.
 var errNoCode = errors.New("not a code")
 
-// refuse shows a page again, with what was wrong.
-func (p *portal) refuse(w http.ResponseWriter, r *http.Request, page *page, err error) {
+// refuse shows a page again, with what was wrong, or returns an error that
+// people can do nothing about.
+func (p *portal) refuse(w http.ResponseWriter, page *page, err error) error {
 	page.Alert = page.alert(err)
 	if page.Alert == "" {
-		p.fail(w, r, err)
-		return
+		return err
 	}
 	status := wire.Status(err)
 	if status == http.StatusInternalServerError {
@@ -29,6 +28,7 @@ func (p *portal) refuse(w http.ResponseWriter, r *http.Request, page *page, err 
 	}
 	wire.SetRetryAfter(w.Header(), err)
 	p.render(w, status, page)
+	return nil
 }
 
 // alert words what people can do something about; "" for anything else.
@@ -84,6 +84,6 @@ func (p *portal) fail(w http.ResponseWriter, r *http.Request, err error) {
 // report logs what an admin must know of; the answer doesn't say it.
 func (p *portal) report(r *http.Request, err error) {
 	if wire.Status(err) == http.StatusInternalServerError {
-		p.Logger.Error("request failed", slog.Any("error", err), slog.String("request_id", wire.CallerOf(r).RequestID))
+		wire.LogDefect(p.Logger, Name, r, err)
 	}
 }

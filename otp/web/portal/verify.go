@@ -34,21 +34,19 @@ func (p *portal) showVerify(w http.ResponseWriter, r *http.Request) {
 }
 
 // verify redeems the code that was typed.
-func (p *portal) verify(w http.ResponseWriter, r *http.Request) {
+func (p *portal) verify(w http.ResponseWriter, r *http.Request) error {
 	form, err := wire.Parse(r, wire.Form)
 	if err != nil {
-		p.fail(w, r, err)
-		return
+		return err
 	}
 	a, ok := p.attempts.read(r)
 	if !ok {
 		p.restart(w)
-		return
+		return nil
 	}
 	code := cleanCode(form.Text(codeField))
 	if !isCode(code) {
-		p.refuse(w, r, p.verifyPage(r, a), errNoCode)
-		return
+		return p.refuse(w, p.verifyPage(r, a), errNoCode)
 	}
 	v, err := p.service.Verify(r.Context(), otp.VerifyRequest{
 		Presented: p.presented(r, a.Browser),
@@ -58,11 +56,11 @@ func (p *portal) verify(w http.ResponseWriter, r *http.Request) {
 		Code:      code,
 	})
 	if err != nil {
-		p.refuse(w, r, p.verifyPage(r, a), err)
-		return
+		return p.refuse(w, p.verifyPage(r, a), err)
 	}
 	p.signIn(w, r, v.Session)
 	redirect(w, a.Return)
+	return nil
 }
 
 func (p *portal) presented(r *http.Request, browser string) otp.Presented {
