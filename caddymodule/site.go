@@ -386,7 +386,6 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 	}
 	accessLifetime := time.Duration(tokens.Lifetime)
 	refreshLifetime := cmp.Or(time.Duration(tokens.Refresh), defaultRefresh)
-	code := h.codePolicy(defaultCodeLifetime, defaultSMSLifetime, defaultAttempts, 1)
 
 	lines := h.APIs
 	if len(lines) == 0 {
@@ -395,43 +394,32 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 	var apis []wire.API
 	finishLink := make(map[string]func(http.ResponseWriter, *http.Request, otp.Link, otp.Verification))
 	for _, api := range lines {
+		base := wire.Dialect{
+			Service:         service,
+			Issuer:          issuer,
+			Code:            h.codePolicy(defaultCodeLifetime, defaultSMSLifetime, defaultAttempts, 1),
+			AccessLifetime:  cmp.Or(accessLifetime, defaultTokenLifetime),
+			RefreshLifetime: refreshLifetime,
+			Exclusive:       api.Exclusive,
+			Origins:         origins(api.Origins),
+			Logger:          logger,
+		}
 		switch api.Name {
 		case "nestauth":
 			apis = append(apis, nestauth.New(nestauth.Config{
-				Service:         service,
-				Issuer:          issuer,
-				Code:            code,
-				AccessLifetime:  cmp.Or(accessLifetime, defaultTokenLifetime),
-				RefreshLifetime: refreshLifetime,
-				Exclusive:       api.Exclusive,
-				Origins:         origins(api.Origins),
-				LongestSession:  max(refreshLifetime, h.sessionLifetime()),
-				SecureCookies:   service.PublicURL().Scheme == "https",
-				Logger:          logger,
+				Dialect:        base,
+				LongestSession: max(refreshLifetime, h.sessionLifetime()),
+				SecureCookies:  service.PublicURL().Scheme == "https",
 			}))
 		case "autional":
-			apis = append(apis, autional.New(autional.Config{
-				Service:         service,
-				Issuer:          issuer,
-				Code:            code,
-				AccessLifetime:  cmp.Or(accessLifetime, defaultTokenLifetime),
-				RefreshLifetime: refreshLifetime,
-				Exclusive:       api.Exclusive,
-				Origins:         origins(api.Origins),
-				PagesPath:       path,
-				Logger:          logger,
-			}))
+			apis = append(apis, autional.New(autional.Config{Dialect: base, PagesPath: path}))
 		case "auth0":
+			base.Code = h.codePolicy(auth0CodeLifetime, auth0CodeLifetime, auth0Attempts, 1)
+			base.AccessLifetime = cmp.Or(accessLifetime, auth0TokenLifetime)
 			dialect := auth0.New(auth0.Config{
-				Service:         service,
-				Issuer:          issuer,
-				Code:            h.codePolicy(auth0CodeLifetime, auth0CodeLifetime, auth0Attempts, 1),
-				AccessLifetime:  cmp.Or(accessLifetime, auth0TokenLifetime),
-				RefreshLifetime: refreshLifetime,
-				Exclusive:       api.Exclusive,
-				Clients:         auth0Clients(api),
-				LinkPath:        portal.LinkPath(path),
-				Logger:          logger,
+				Dialect:  base,
+				Clients:  auth0Clients(api.Clients),
+				LinkPath: portal.LinkPath(path),
 			})
 			apis = append(apis, dialect.API())
 			finishLink["auth0"] = dialect.FinishLink
@@ -457,15 +445,15 @@ func (h *Handler) keep() int {
 	return cmp.Or(h.Code.Keep, defaultKeep)
 }
 
-func auth0Clients(api API) []auth0.Client {
+func auth0Clients(lines []Client) []auth0.Client {
 	var clients []auth0.Client
-	for _, c := range api.Clients {
+	for _, c := range lines {
 		clients = append(clients, auth0.Client{
 			ID:        c.ID,
 			Secret:    c.Secret,
 			Type:      auth0.ClientType(c.Type),
 			Callbacks: c.Callbacks,
-			Origins:   origins(append(c.Origins[:len(c.Origins):len(c.Origins)], api.Origins...)),
+			Origins:   origins(c.Origins),
 		})
 	}
 	return clients

@@ -3,13 +3,11 @@
 package auth0
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"slices"
-	"time"
 
-	"github.com/caddy-otp/caddy-otp/otp"
-	"github.com/caddy-otp/caddy-otp/otp/token"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
@@ -27,24 +25,15 @@ const (
 	discoveryPath = "/.well-known/openid-configuration"
 )
 
-// Config is what a [Dialect] needs. Service and Issuer are required.
+// Config is what a [Dialect] needs. AccessLifetime is that of ID tokens too,
+// and of a session without a refresh token; it has no default.
 type Config struct {
-	Service *otp.Service
-	Issuer  *token.Issuer
-	// Code is the policy of the codes and links.
-	Code otp.CodePolicy
-	// AccessLifetime is how long access and ID tokens live, and a session
-	// without a refresh token; RefreshLifetime how long one with it does.
-	AccessLifetime, RefreshLifetime time.Duration
-	// Exclusive makes all of the paths ours, whatever a request carries.
-	Exclusive bool
+	wire.Dialect
 	// Clients may use the API, each under an id of its own.
 	Clients []Client
 	// LinkPath is what stands between the site's public URL and the token in
 	// a link: where the pages redeem links.
 	LinkPath string
-	// Logger is told of defects; nil: nobody is.
-	Logger *slog.Logger
 }
 
 // Dialect is the API of one site.
@@ -55,22 +44,21 @@ type Dialect struct {
 
 // New returns the dialect of c.
 func New(c Config) *Dialect {
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	d := &Dialect{Config: c, clients: make(map[string]Client, len(c.Clients))}
-	if d.Logger == nil {
-		d.Logger = slog.New(slog.DiscardHandler)
-	}
 	for _, client := range c.Clients {
 		d.clients[client.ID] = client.resolve()
 	}
 	return d
 }
 
-// API returns the dialect as a site serves it. Pages of other origins may
-// call it where a client names their origin; a callback alone opens nothing.
+// API returns the dialect as a site serves it. Its origins are the dialect's
+// and its clients'; a callback alone opens nothing.
 func (d *Dialect) API() wire.API {
 	api := wire.API{
 		Name:      Name,
 		Exclusive: d.Exclusive,
+		Origins:   slices.Clone(d.Origins),
 		Endpoints: []wire.Endpoint{
 			{Method: http.MethodPost, Path: startPath, Documented: true, Serve: d.answer(d.serveStart)},
 			{Method: http.MethodPost, Path: tokenPath, Owns: d.ownsClient, Serve: d.answer(d.serveToken)},

@@ -22,47 +22,35 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.Code + ": " + e.Description }
 
+func refuse(status int, code, description string) *refusal {
+	return &refusal{status: status, Code: code, Description: description}
+}
+
 func badRequest(code, description string) *refusal {
-	return &refusal{status: http.StatusBadRequest, Code: code, Description: description}
+	return refuse(http.StatusBadRequest, code, description)
 }
 
 func invalidGrant(description string) *refusal {
-	return &refusal{status: http.StatusForbidden, Code: "invalid_grant", Description: description}
+	return refuse(http.StatusForbidden, "invalid_grant", description)
 }
 
 var (
-	errInvalidClient = &refusal{
-		status: http.StatusUnauthorized, Code: "invalid_client", Description: "Invalid client credentials",
-	}
-	errUnauthorized = &refusal{
-		status: http.StatusUnauthorized, Code: "unauthorized", Description: "Unauthorized",
-	}
-	errRateLimit = &refusal{
-		status: http.StatusTooManyRequests, Code: "too_many_requests", Description: "Rate limit exceeded",
-	}
-	errUnavailable = &refusal{
-		status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: "The service is temporarily unavailable. Please try again.",
-	}
-	errMethod = &refusal{
-		status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Description: "Method not allowed",
-	}
-	errForeignOrigin = &refusal{
-		status: http.StatusForbidden, Code: "access_denied", Description: "The origin is not allowed",
-	}
-	errInternal = &refusal{
-		status: http.StatusInternalServerError, Code: "server_error", Description: "Internal error",
-	}
-	errExpired     = invalidGrant("The verification code has expired. Please try to login again.")
-	errMaxAttempts = invalidGrant(maxAttempts)
-	errBadRefresh  = invalidGrant("Unknown or invalid refresh token.")
+	errInvalidClient = refuse(http.StatusUnauthorized, "invalid_client", "Invalid client credentials")
+	errUnauthorized  = refuse(http.StatusUnauthorized, "unauthorized", "Unauthorized")
+	errRateLimit     = refuse(http.StatusTooManyRequests, "too_many_requests", "Rate limit exceeded")
+	errUnavailable   = refuse(http.StatusServiceUnavailable, "temporarily_unavailable", "The service is temporarily unavailable. Please try again.")
+	errMethod        = refuse(http.StatusMethodNotAllowed, "method_not_allowed", "Method not allowed")
+	errForeignOrigin = refuse(http.StatusForbidden, "access_denied", "The origin is not allowed")
+	errInternal      = refuse(http.StatusInternalServerError, "server_error", "Internal error")
+	errExpired       = invalidGrant("The verification code has expired. Please try to login again.")
+	errMaxAttempts   = invalidGrant(maxAttempts)
+	errBadRefresh    = invalidGrant("Unknown or invalid refresh token.")
 )
 
 const maxAttempts = "You've reached the maximum number of attempts. Please try to login again."
 
 // errStartCoolDown is a start's form of [errMaxAttempts]: it has no grant.
-var errStartCoolDown = &refusal{
-	status: http.StatusForbidden, Code: "too_many_attempts", Description: maxAttempts,
-}
+var errStartCoolDown = refuse(http.StatusForbidden, "too_many_attempts", maxAttempts)
 
 // fail answers with the documented error for err.
 func (d *Dialect) fail(w http.ResponseWriter, r *http.Request, err error) {
@@ -104,7 +92,7 @@ func refusalFor(path string, err error) *refusal {
 	if status == http.StatusInternalServerError {
 		return errInternal
 	}
-	answer := &refusal{status: status, Code: "invalid_request", Description: err.Error()}
+	answer := refuse(status, "invalid_request", err.Error())
 	if path == startPath {
 		answer.Code = "bad.request"
 	}

@@ -68,11 +68,7 @@ func (d *Dialect) grant(r *http.Request) (tokenAnswer, error) {
 func decodeGrantType(o wire.Object) (string, error) {
 	grant, err := requiredParameter(o, "grant_type")
 	if err == nil && !slices.Contains(grants, grant) {
-		err = &refusal{
-			status:      http.StatusNotImplemented,
-			Code:        "unsupported_grant_type",
-			Description: "Unsupported grant type: " + grant,
-		}
+		err = refuse(http.StatusNotImplemented, "unsupported_grant_type", "Unsupported grant type: "+grant)
 	}
 	return grant, err
 }
@@ -126,31 +122,21 @@ func (d *Dialect) grantOTP(r *http.Request, client Client, o wire.Object) (token
 		return tokenAnswer{}, err
 	}
 	if g.audience != "" && g.audience != d.Issuer.URL() {
-		return tokenAnswer{}, &refusal{
-			status: http.StatusForbidden, Code: "access_denied", Description: "Service not found: " + g.audience,
-		}
+		return tokenAnswer{}, refuse(http.StatusForbidden, "access_denied", "Service not found: "+g.audience)
 	}
 	address, err := d.Service.ParseAddress(g.channel, g.username)
 	if err != nil {
 		return tokenAnswer{}, g.wrong()
 	}
-	presented := otp.Presented{
-		ClientIP: wire.CallerOf(r).IP,
-		Lifetime: d.AccessLifetime,
-		Scope:    g.scopes.String(),
-	}
+	presented := otp.Presented{Lifetime: d.AccessLifetime, Scope: g.scopes.String()}
 	if g.scopes.has(scopeOffline) {
 		presented.Lifetime, presented.Renewable = d.RefreshLifetime, true
 	}
-	if err := d.Issuer.Prepare(r.Context()); err != nil {
-		return tokenAnswer{}, err
-	}
-	v, err := d.Service.Verify(r.Context(), otp.VerifyRequest{
+	v, err := d.Verify(r, otp.VerifyRequest{
 		Presented: presented,
 		Dialect:   Name,
 		Client:    client.ID,
 		Address:   address,
-		Purpose:   otp.Login,
 		Code:      g.code,
 	})
 	switch {

@@ -166,10 +166,13 @@ func (r *rig) build(t *testing.T, c rigConfig) {
 	})
 	r.issuer = token.NewIssuer(r.service)
 	r.dialect = New(Config{
-		Service: r.service, Issuer: r.issuer,
-		Code:           otp.CodePolicy{Length: 6, Lifetime: 3 * time.Minute, SMSLifetime: 3 * time.Minute, Attempts: 3, Keep: 1},
-		AccessLifetime: 24 * time.Hour, RefreshLifetime: 30 * 24 * time.Hour,
-		Exclusive: c.exclusive, Clients: c.clients, LinkPath: testLinkPath,
+		Dialect: wire.Dialect{
+			Service: r.service, Issuer: r.issuer,
+			Code:           otp.CodePolicy{Length: 6, Lifetime: 3 * time.Minute, SMSLifetime: 3 * time.Minute, Attempts: 3, Keep: 1},
+			AccessLifetime: 24 * time.Hour, RefreshLifetime: 30 * 24 * time.Hour,
+			Exclusive: c.exclusive,
+		},
+		Clients: c.clients, LinkPath: testLinkPath,
 	})
 	site := web.NewSite(web.Config{
 		Gate: gate.New(gate.Config{

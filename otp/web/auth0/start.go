@@ -46,19 +46,16 @@ func (d *Dialect) start(r *http.Request) (any, error) {
 		return nil, err
 	}
 	domainRequest := otp.StartRequest{
-		Dialect:  Name,
-		Client:   client.ID,
-		Address:  request.address,
-		Purpose:  otp.Login,
-		Form:     request.form,
-		Code:     d.Code,
-		ClientIP: wire.CallerOf(r).IP,
-		Locale:   requestLanguage(r),
+		Dialect: Name,
+		Client:  client.ID,
+		Address: request.address,
+		Form:    request.form,
+		Locale:  requestedLanguage(r),
 	}
 	if request.form == otp.FormLink {
 		domainRequest.LinkPath, domainRequest.LinkPayload = d.LinkPath, request.linkPayload
 	}
-	_, err = d.Service.Start(r.Context(), domainRequest)
+	_, err = d.Start(r, domainRequest)
 	switch {
 	case errors.Is(err, otp.ErrNoSender):
 		return nil, errConnectionDisabled
@@ -229,11 +226,12 @@ func jsonType(value any) string {
 // maxLanguage is the longest name of a language that is looked at, in bytes.
 const maxLanguage = 64
 
-// requestLanguage returns the language of the message: the one that the
-// caller asks for by name, else those that its browser prefers.
-func requestLanguage(r *http.Request) string {
-	if language := r.Header.Get("X-Request-Language"); language != "" && len(language) <= maxLanguage {
-		return language
+// requestedLanguage returns the language that the caller asks for by name, or
+// "".
+func requestedLanguage(r *http.Request) string {
+	language := r.Header.Get("X-Request-Language")
+	if len(language) > maxLanguage {
+		return ""
 	}
-	return wire.Languages(r)
+	return language
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
-	"github.com/caddy-otp/caddy-otp/otp/token"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
@@ -26,37 +25,19 @@ const (
 // its client calls it, and at the base path of its specification.
 var prefixes = []string{"", "/identity/api/v1", "/bff/identity-service/api/v1"}
 
-// Config is what the dialect needs.
+// Config is what the dialect needs. The lifetimes may be left out.
 type Config struct {
-	Service *otp.Service
-	Issuer  *token.Issuer
-	// Code is what codes look like. Only the last one asked for is valid:
-	// Keep is 1.
-	Code otp.CodePolicy
-	// AccessLifetime is how long an access token lives; 0:
-	// [DefaultAccessLifetime].
-	AccessLifetime time.Duration
-	// RefreshLifetime is how long a session lasts, renewed or not; 0:
-	// [DefaultRefreshLifetime].
-	RefreshLifetime time.Duration
+	wire.Dialect
 	// PagesPath is the path of the site's pages; the types of problems are
 	// addresses below it.
 	PagesPath string
-	// Exclusive makes all of the dialect's paths ours.
-	Exclusive bool
-	// Origins are the foreign web origins whose pages may call the API.
-	Origins []string
-	// Logger is told of defects; nil: nobody is.
-	Logger *slog.Logger
 }
 
 // New returns the dialect.
 func New(c Config) wire.API {
 	c.AccessLifetime = cmp.Or(c.AccessLifetime, DefaultAccessLifetime)
 	c.RefreshLifetime = cmp.Or(c.RefreshLifetime, DefaultRefreshLifetime)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	d := &dialect{c}
 	return wire.API{
 		Name:      Name,

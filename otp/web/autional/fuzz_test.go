@@ -17,7 +17,7 @@ import (
 func newDialect(f *testing.F) (d *dialect) {
 	f.Helper()
 	webtest.New(f, webtest.Options{SMS: true}, func(s *otp.Service, i *token.Issuer) wire.API {
-		d = &dialect{Config{Service: s, Issuer: i}}
+		d = &dialect{Config{Dialect: webtest.Dialect(s, i)}}
 		return wire.API{}
 	})
 	return d

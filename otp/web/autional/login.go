@@ -47,21 +47,13 @@ func (d *dialect) login(c otp.Channel) wire.Handler {
 		if err != nil {
 			return err
 		}
-		if err := d.Issuer.Prepare(r.Context()); err != nil {
-			return err
-		}
-		v, err := d.Service.Verify(r.Context(), otp.VerifyRequest{
-			Presented: otp.Presented{
-				ClientIP:  wire.CallerOf(r).IP,
-				Lifetime:  d.RefreshLifetime,
-				Renewable: true,
-			},
-			Dialect: Name,
-			Address: in.address,
-			Purpose: otp.Login,
-			Code:    in.code,
-			Tenant:  in.tenant,
-			Known:   !in.register,
+		v, err := d.Verify(r, otp.VerifyRequest{
+			Presented: otp.Presented{Lifetime: d.RefreshLifetime, Renewable: true},
+			Dialect:   Name,
+			Address:   in.address,
+			Code:      in.code,
+			Tenant:    in.tenant,
+			Known:     !in.register,
 		})
 		if err != nil {
 			return err

@@ -55,15 +55,7 @@ func (d *dialect) send(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	started, err := d.Service.Start(r.Context(), otp.StartRequest{
-		Dialect:  Name,
-		Address:  address,
-		Purpose:  otp.Login,
-		Form:     otp.FormCode,
-		Code:     d.Code,
-		ClientIP: wire.CallerOf(r).IP,
-		Locale:   wire.Languages(r),
-	})
+	started, err := d.Start(r, otp.StartRequest{Dialect: Name, Address: address, Form: otp.FormCode})
 	if err != nil {
 		return err
 	}

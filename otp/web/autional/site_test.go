@@ -27,11 +27,8 @@ func newSite(t testing.TB, o webtest.Options, edit ...func(*Config)) *site {
 	t.Helper()
 	return &site{webtest.New(t, o, func(s *otp.Service, i *token.Issuer) wire.API {
 		c := Config{
-			Service:   s,
-			Issuer:    i,
-			Code:      webtest.CodePolicy(),
+			Dialect:   webtest.Dialect(s, i),
 			PagesPath: webtest.PagesPath,
-			Exclusive: true,
 		}
 		for _, e := range edit {
 			e(&c)

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/caddy-otp/caddy-otp/otp"
-	"github.com/caddy-otp/caddy-otp/otp/token"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
@@ -22,31 +20,15 @@ const (
 	DefaultRefreshLifetime = 30 * 24 * time.Hour
 )
 
-// Config is what the dialect needs.
+// Config is what the dialect needs. The lifetimes may be left out.
 type Config struct {
-	Service *otp.Service
-	Issuer  *token.Issuer
-	// Code is what codes look like. The dialect documents that only the last
-	// one asked for is valid: Keep is 1.
-	Code otp.CodePolicy
-	// AccessLifetime is how long an access token lives; 0:
-	// [DefaultAccessLifetime].
-	AccessLifetime time.Duration
-	// RefreshLifetime is how long a session lasts, renewed or not; 0:
-	// [DefaultRefreshLifetime].
-	RefreshLifetime time.Duration
+	wire.Dialect
 	// LongestSession is the longest that a session of the site lasts,
 	// whichever API or page opened it; a sign-out everywhere is remembered
 	// for so long. It is never taken as less than RefreshLifetime.
 	LongestSession time.Duration
-	// Exclusive makes all of the dialect's paths ours.
-	Exclusive bool
-	// Origins are the foreign web origins whose pages may call the API.
-	Origins []string
 	// SecureCookies is set unless the site is plain http.
 	SecureCookies bool
-	// Logger is told of defects; nil: nobody is.
-	Logger *slog.Logger
 }
 
 // New returns the dialect.
@@ -54,9 +36,7 @@ func New(c Config) wire.API {
 	c.AccessLifetime = cmp.Or(c.AccessLifetime, DefaultAccessLifetime)
 	c.RefreshLifetime = cmp.Or(c.RefreshLifetime, DefaultRefreshLifetime)
 	c.LongestSession = max(c.LongestSession, c.RefreshLifetime)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	d := &dialect{c}
 	return wire.API{
 		Name:      Name,
@@ -77,9 +57,9 @@ func (d *dialect) endpoints() []wire.Endpoint {
 		{Method: post, Path: "/auth/refresh-token", Owns: d.ownsRefresh, Serve: d.answer(d.refresh)},
 		{Method: post, Path: "/auth/logout", Owns: d.ownsAny, Serve: d.answer(d.logout)},
 		{Method: post, Path: "/auth/logout-all", Owns: d.ownsAccess, Serve: d.answer(d.logoutAll)},
-		{Method: get, Path: "/auth/me", Owns: d.ownsAccess, Serve: d.answer(d.me)},
-		{Method: get, Path: "/auth/user", Owns: d.ownsAccess, Serve: d.answer(d.user)},
-		{Method: get, Path: "/auth/verify-session", Owns: d.ownsAccess, Serve: d.answer(d.verifySession)},
+		{Method: get, Path: "/auth/me", Owns: d.ownsAccess, Serve: d.describe(me)},
+		{Method: get, Path: "/auth/user", Owns: d.ownsAccess, Serve: d.describe(user)},
+		{Method: get, Path: "/auth/verify-session", Owns: d.ownsAccess, Serve: d.describe(verifiedSession)},
 		{Method: get, Path: "/auth/client-config", Owns: ownsNothing, Serve: d.answer(d.clientConfig)},
 		{Method: post, Path: "/auth/mfa/challenge", Documented: true, Serve: d.answer(d.mfa)},
 		{Method: post, Path: "/auth/mfa/verify", Serve: d.answer(d.mfa)},

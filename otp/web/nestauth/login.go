@@ -101,21 +101,13 @@ func (d *dialect) login(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return otp.ErrWrong
 	}
-	if err := d.Issuer.Prepare(r.Context()); err != nil {
-		return err
-	}
-	v, err := d.Service.Verify(r.Context(), otp.VerifyRequest{
-		Presented: otp.Presented{
-			ClientIP:  wire.CallerOf(r).IP,
-			Lifetime:  d.RefreshLifetime,
-			Renewable: true,
-		},
-		Dialect: Name,
-		Address: address,
-		Purpose: otp.Login,
-		Code:    in.code,
-		Tenant:  in.tenant,
-		Known:   !in.create,
+	v, err := d.Verify(r, otp.VerifyRequest{
+		Presented: otp.Presented{Lifetime: d.RefreshLifetime, Renewable: true},
+		Dialect:   Name,
+		Address:   address,
+		Code:      in.code,
+		Tenant:    in.tenant,
+		Known:     !in.create,
 	})
 	if err != nil {
 		return err

@@ -33,65 +33,61 @@ func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.
 // emptyObject is {} in JSON.
 type emptyObject struct{}
 
-// me answers with the person's profile.
-func (d *dialect) me(w http.ResponseWriter, r *http.Request) error {
-	x, err := d.authenticateOwn(r)
-	if err != nil {
-		return err
-	}
-	wire.WriteJSON(w, http.StatusOK, struct {
-		ID string `json:"id"`
-		profile
-		IsMFAEnabled       bool        `json:"isMfaEnabled"`
-		Metadata           emptyObject `json:"metadata"`
-		MustChangePassword bool        `json:"mustChangePassword"`
-		Roles              []string    `json:"roles"`
-		Permissions        []string    `json:"permissions"`
-	}{
-		ID:          x.Subject,
-		profile:     profileOf(x),
-		Roles:       []string{},
-		Permissions: []string{},
-	})
-	return nil
+// account is what every description of a person says. Its blanks are those of
+// one without a password and a second factor.
+type account struct {
+	ID string `json:"id"`
+	profile
+	IsMFAEnabled       bool        `json:"isMfaEnabled"`
+	Metadata           emptyObject `json:"metadata"`
+	MustChangePassword bool        `json:"mustChangePassword"`
 }
 
-// user answers with the person's account.
-func (d *dialect) user(w http.ResponseWriter, r *http.Request) error {
-	x, err := d.authenticateOwn(r)
-	if err != nil {
-		return err
-	}
-	wire.WriteJSON(w, http.StatusOK, struct {
-		ID string `json:"id"`
-		profile
-		IsActive           bool        `json:"isActive"`
-		MustChangePassword bool        `json:"mustChangePassword"`
-		Metadata           emptyObject `json:"metadata"`
-		IsMFAEnabled       bool        `json:"isMfaEnabled"`
-		MFARecoveryCode    *string     `json:"mfaRecoveryCode"`
-		CreatedAt          string      `json:"createdAt"`
-		UpdatedAt          string      `json:"updatedAt"`
+func accountOf(x otp.Session) account { return account{ID: x.Subject, profile: profileOf(x)} }
+
+// describe answers with what of says of the session that a request is made
+// in.
+func (d *dialect) describe(of func(otp.Session) any) http.HandlerFunc {
+	return d.answer(func(w http.ResponseWriter, r *http.Request) error {
+		x, err := d.authenticateOwn(r)
+		if err != nil {
+			return err
+		}
+		wire.WriteJSON(w, http.StatusOK, of(x))
+		return nil
+	})
+}
+
+// me is the person's profile.
+func me(x otp.Session) any {
+	return struct {
+		account
+		Roles       []string `json:"roles"`
+		Permissions []string `json:"permissions"`
+	}{accountOf(x), []string{}, []string{}}
+}
+
+// user is the person's account.
+func user(x otp.Session) any {
+	return struct {
+		account
+		IsActive        bool    `json:"isActive"`
+		MFARecoveryCode *string `json:"mfaRecoveryCode"`
+		CreatedAt       string  `json:"createdAt"`
+		UpdatedAt       string  `json:"updatedAt"`
 	}{
-		ID:        x.Subject,
-		profile:   profileOf(x),
+		account:   accountOf(x),
 		IsActive:  true,
 		CreatedAt: timestamp(x.Since),
 		UpdatedAt: timestamp(x.Since),
-	})
-	return nil
+	}
 }
 
-// verifySession answers whether the session holds, and until when.
-func (d *dialect) verifySession(w http.ResponseWriter, r *http.Request) error {
-	x, err := d.authenticateOwn(r)
-	if err != nil {
-		return err
-	}
-	wire.WriteJSON(w, http.StatusOK, struct {
+// verifiedSession says that the session holds, and until when.
+func verifiedSession(x otp.Session) any {
+	return struct {
 		Valid     bool   `json:"valid"`
 		UserID    string `json:"userId"`
 		ExpiresAt string `json:"expiresAt"`
-	}{true, x.Subject, timestamp(x.Expires)})
-	return nil
+	}{true, x.Subject, timestamp(x.Expires)}
 }

@@ -53,16 +53,7 @@ func (d *dialect) send(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.Service.Start(r.Context(), otp.StartRequest{
-		Dialect:  Name,
-		Address:  address,
-		Purpose:  otp.Login,
-		Form:     otp.FormCode,
-		Code:     d.Code,
-		ClientIP: wire.CallerOf(r).IP,
-		Locale:   wire.Languages(r),
-		Tenant:   in.tenant,
-	})
+	_, err = d.Start(r, otp.StartRequest{Dialect: Name, Address: address, Form: otp.FormCode, Tenant: in.tenant})
 	if err != nil {
 		return err
 	}

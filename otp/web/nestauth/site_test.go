@@ -26,10 +26,7 @@ func newSite(t testing.TB, o webtest.Options, edit ...func(*Config)) *site {
 	t.Helper()
 	return &site{webtest.New(t, o, func(s *otp.Service, i *token.Issuer) wire.API {
 		c := Config{
-			Service:       s,
-			Issuer:        i,
-			Code:          webtest.CodePolicy(),
-			Exclusive:     true,
+			Dialect:       webtest.Dialect(s, i),
 			SecureCookies: true,
 		}
 		for _, e := range edit {

@@ -3,6 +3,7 @@
 package portal
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"time"
@@ -54,14 +55,12 @@ func LinkPath(path string) string { return path + "/link?" + tokenField + "=" }
 
 // New returns the pages as an API of a site.
 func New(c Config) wire.API {
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	p := &portal{
 		Config:    c,
 		service:   c.Gate.Service,
 		attempts:  newAttempts(c.Gate),
 		catalogue: text.NewCatalogue(),
-	}
-	if p.Logger == nil {
-		p.Logger = slog.New(slog.DiscardHandler)
 	}
 	login := func(w http.ResponseWriter, _ *http.Request) { redirect(w, LoginPath(c.Path)) }
 	return wire.API{

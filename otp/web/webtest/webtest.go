@@ -47,6 +47,12 @@ func CodePolicy() otp.CodePolicy {
 	}
 }
 
+// Dialect is what an API of a site begins with. It is exclusive and leaves
+// its lifetimes open.
+func Dialect(s *otp.Service, i *token.Issuer) wire.Dialect {
+	return wire.Dialect{Service: s, Issuer: i, Code: CodePolicy(), Exclusive: true}
+}
+
 // Options are how a site differs from the usual one, which has an e-mail
 // sender, admits everybody and has no limits but those of addresses.
 type Options struct {

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/token"
+)
+
+// Dialect is what all dialects that give out tokens need; each one's Config
+// begins with it. Service and Issuer are required.
+type Dialect struct {
+	Service *otp.Service
+	Issuer  *token.Issuer
+	// Code is what codes and links look like. The dialects document that only
+	// the last one asked for is valid: Keep is 1.
+	Code otp.CodePolicy
+	// AccessLifetime is how long an access token lives.
+	AccessLifetime time.Duration
+	// RefreshLifetime is how long a session with a refresh token lasts,
+	// renewed or not.
+	RefreshLifetime time.Duration
+	// Exclusive makes all of the dialect's paths ours.
+	Exclusive bool
+	// Origins are the foreign web origins whose pages may call the API.
+	Origins []string
+	// Logger is told of defects; nil: nobody is.
+	Logger *slog.Logger
+}
+
+// Start has a message sent for a request to sign in. Purpose, Code and
+// ClientIP are set here, and Locale where it is left out. The errors are those
+// of [otp.Service.Start].
+func (d *Dialect) Start(r *http.Request, s otp.StartRequest) (otp.Started, error) {
+	s.Purpose = otp.Login
+	s.Code = d.Code
+	s.ClientIP = CallerOf(r).IP
+	s.Locale = cmp.Or(s.Locale, Languages(r))
+	return d.Service.Start(r.Context(), s)
+}
+
+// Verify redeems a code for a session, once it is sure that the session's
+// tokens can be signed: the code would be lost. Purpose and ClientIP are set
+// here. The errors are those of [token.Issuer.Prepare] and
+// [otp.Service.Verify].
+func (d *Dialect) Verify(r *http.Request, v otp.VerifyRequest) (otp.Verification, error) {
+	if err := d.Issuer.Prepare(r.Context()); err != nil {
+		return otp.Verification{}, err
+	}
+	v.Purpose = otp.Login
+	v.ClientIP = CallerOf(r).IP
+	return d.Service.Verify(r.Context(), v)
+}
