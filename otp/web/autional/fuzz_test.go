@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/caddy-otp/caddy-otp/otp"
-	"github.com/caddy-otp/caddy-otp/otp/token"
 	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
@@ -16,8 +15,8 @@ import (
 // newDialect returns the dialect itself, for what isn't an endpoint.
 func newDialect(f *testing.F) (d *dialect) {
 	f.Helper()
-	webtest.New(f, webtest.Options{SMS: true}, func(s *otp.Service, i *token.Issuer) wire.API {
-		d = &dialect{Config{Dialect: webtest.Dialect(s, i)}}
+	webtest.New(f, webtest.Options{SMS: true}, func(s *webtest.Site) wire.API {
+		d = &dialect{Config{Dialect: s.Dialect()}}
 		return wire.API{}
 	})
 	return d

@@ -115,11 +115,11 @@ func TestSendIsThrottled(t *testing.T) {
 func TestStoreDown(t *testing.T) {
 	s := newSite(t, webtest.Options{})
 	a := s.signIn(alice)
-	s.Break(true)
+	s.Fail(otp.ErrUnavailable)
 	wantProblem(s.send(alice), unavailable)
 	wantProblem(s.login(alice, "123456"), unavailable)
 	wantProblem(s.refresh(a.Text("refresh_token")), unavailable)
-	s.Break(false)
+	s.Fail(nil)
 	s.refresh(a.Text("refresh_token")).Want(http.StatusOK)
 }
 

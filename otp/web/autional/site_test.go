@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-otp/caddy-otp/otp"
-	"github.com/caddy-otp/caddy-otp/otp/token"
 	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
@@ -25,9 +23,9 @@ const (
 // newSite runs a site with the dialect, exclusive unless edit says otherwise.
 func newSite(t testing.TB, o webtest.Options, edit ...func(*Config)) *site {
 	t.Helper()
-	return &site{webtest.New(t, o, func(s *otp.Service, i *token.Issuer) wire.API {
+	return &site{webtest.New(t, o, func(s *webtest.Site) wire.API {
 		c := Config{
-			Dialect:   webtest.Dialect(s, i),
+			Dialect:   s.Dialect(),
 			PagesPath: webtest.PagesPath,
 		}
 		for _, e := range edit {
@@ -63,16 +61,6 @@ func (s *site) signIn(email string) webtest.Answer {
 	s.Helper()
 	s.send(email).Want(http.StatusOK)
 	return s.login(email, s.Code()).Want(http.StatusOK)
-}
-
-func bearer(raw string) []string { return []string{"Authorization", "Bearer " + raw} }
-
-// other returns a code that isn't this one.
-func other(code string) string {
-	if code[0] == '9' {
-		return "0" + code[1:]
-	}
-	return "9" + code[1:]
 }
 
 // wantProblem checks a problem of a kind, with its fields in order as

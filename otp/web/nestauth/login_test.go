@@ -20,7 +20,7 @@ func TestLogin(t *testing.T) {
 			s := s.in(t)
 			s.send(test.sendAs, test.channel).Want(http.StatusOK)
 			code := s.Code()
-			wantWrongCode(s.login(test.loginAs, other(code)))
+			wantWrongCode(s.login(test.loginAs, webtest.OtherCode(code)))
 			a := s.login(test.loginAs, code).Want(http.StatusOK)
 			if a.Text("message") != "Login successful" || a.Fields["isRequiresMfa"] != false || len(a.Fields) != 4 {
 				t.Errorf("body is %s", a.Body)
@@ -144,7 +144,7 @@ func TestLoginCodeDies(t *testing.T) {
 		s.send("guessed@example.com", "email").Want(http.StatusOK)
 		code := s.Code()
 		for range 5 {
-			wantWrongCode(s.login("guessed@example.com", other(code)))
+			wantWrongCode(s.login("guessed@example.com", webtest.OtherCode(code)))
 		}
 		wantWrongCode(s.login("guessed@example.com", code))
 	})
@@ -161,7 +161,7 @@ func TestLoginCodeDies(t *testing.T) {
 			s.send("cold@example.com", "email").Want(http.StatusOK)
 			code := s.Code()
 			for range 5 {
-				wantWrongCode(s.login("cold@example.com", other(code)))
+				wantWrongCode(s.login("cold@example.com", webtest.OtherCode(code)))
 			}
 		}
 		a := s.login("cold@example.com", "123456")

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 )
 
@@ -162,7 +163,7 @@ func TestSendIsThrottled(t *testing.T) {
 func TestStoreDown(t *testing.T) {
 	s := newSite(t, webtest.Options{})
 	answer := s.signIn(alice, "email")
-	s.Break(true)
+	s.Fail(otp.ErrUnavailable)
 	for name, ask := range map[string]func(*site) webtest.Answer{
 		"send":    func(s *site) webtest.Answer { return s.send(alice, "email") },
 		"login":   func(s *site) webtest.Answer { return s.login(alice, "123456") },
@@ -176,6 +177,6 @@ func TestStoreDown(t *testing.T) {
 			}
 		})
 	}
-	s.Break(false)
+	s.Fail(nil)
 	s.refresh(answer.Text("refreshToken")).Want(http.StatusOK)
 }

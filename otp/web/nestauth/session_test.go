@@ -14,7 +14,7 @@ func TestProfile(t *testing.T) {
 	s := newSite(t, webtest.Options{SMS: true})
 	a := s.signIn(phone, "sms")
 	_, access := claims(t, a.Text("accessToken"))
-	me := s.Get("/auth/me", bearer(a.Text("accessToken"))...).Want(http.StatusOK)
+	me := s.Get("/auth/me", webtest.Bearer(a.Text("accessToken"))...).Want(http.StatusOK)
 	for name, want := range map[string]any{
 		"id":                 access["sub"],
 		"email":              nil,
@@ -33,11 +33,11 @@ func TestProfile(t *testing.T) {
 			t.Errorf("%s is missing", name)
 		}
 	}
-	user := s.Get("/auth/user", bearer(a.Text("accessToken"))...).Want(http.StatusOK)
+	user := s.Get("/auth/user", webtest.Bearer(a.Text("accessToken"))...).Want(http.StatusOK)
 	if user.Text("id") != me.Text("id") || user.Fields["isActive"] != true || user.Text("createdAt") != me.Text("phoneVerifiedAt") || len(user.Fields) != 12 {
 		t.Errorf("user is %s", user.Body)
 	}
-	held := s.Get("/auth/verify-session", bearer(a.Text("accessToken"))...).Want(http.StatusOK)
+	held := s.Get("/auth/verify-session", webtest.Bearer(a.Text("accessToken"))...).Want(http.StatusOK)
 	expires, err := time.Parse(time.RFC3339, held.Text("expiresAt"))
 	if rest := time.Until(expires); err != nil || rest < DefaultRefreshLifetime-time.Hour || rest > DefaultRefreshLifetime+time.Minute {
 		t.Errorf("session ends at %s (%v)", held.Text("expiresAt"), err)
@@ -74,7 +74,7 @@ func TestWithoutAToken(t *testing.T) {
 				"altered token":        a.Text("accessToken") + "A",
 			} {
 				t.Run(name, func(t *testing.T) {
-					answer := s.in(t).Do(webtest.Request(method, path, "", bearer(raw)...))
+					answer := s.in(t).Do(webtest.Request(method, path, "", webtest.Bearer(raw)...))
 					wantRefusal(answer, http.StatusUnauthorized, "INVALID_TOKEN", "Invalid or expired token")
 				})
 			}
@@ -87,10 +87,10 @@ func TestWithoutAToken(t *testing.T) {
 func TestOtherAPIsTokens(t *testing.T) {
 	s := newSite(t, webtest.Options{})
 	v, access := s.SignInBy("another", alice)
-	wantRefusal(s.Get("/auth/me", bearer(access)...), http.StatusUnauthorized, "INVALID_TOKEN", "Invalid or expired token")
-	wantRefusal(s.Post("/auth/logout-all", "", bearer(access)...), http.StatusUnauthorized, "INVALID_TOKEN", "Invalid or expired token")
-	wantRefusal(s.Post("/auth/mfa/challenge", `{"method":"email"}`, bearer(access)...), http.StatusForbidden, "MFA_NOT_ENABLED", "MFA is not enabled for the application")
-	s.Post("/auth/logout", "", bearer(access)...).Want(http.StatusOK)
+	wantRefusal(s.Get("/auth/me", webtest.Bearer(access)...), http.StatusUnauthorized, "INVALID_TOKEN", "Invalid or expired token")
+	wantRefusal(s.Post("/auth/logout-all", "", webtest.Bearer(access)...), http.StatusUnauthorized, "INVALID_TOKEN", "Invalid or expired token")
+	wantRefusal(s.Post("/auth/mfa/challenge", `{"method":"email"}`, webtest.Bearer(access)...), http.StatusForbidden, "MFA_NOT_ENABLED", "MFA is not enabled for the application")
+	s.Post("/auth/logout", "", webtest.Bearer(access)...).Want(http.StatusOK)
 	if err := s.Service.Holds(t.Context(), v.Session); err != nil {
 		t.Errorf("its session: %v", err)
 	}
@@ -98,7 +98,7 @@ func TestOtherAPIsTokens(t *testing.T) {
 
 func TestMFAIsOff(t *testing.T) {
 	s := newSite(t, webtest.Options{})
-	access := bearer(s.signIn(alice, "email").Text("accessToken"))
+	access := webtest.Bearer(s.signIn(alice, "email").Text("accessToken"))
 	for _, body := range []string{`{"method":"email"}`, `{}`, ``} {
 		wantRefusal(s.Post("/auth/mfa/challenge", body, access...), http.StatusForbidden, "MFA_NOT_ENABLED", "MFA is not enabled for the application")
 	}
@@ -120,13 +120,13 @@ func TestRefresh(t *testing.T) {
 	if before["exp"] != after["exp"] || before["sessionId"] != after["sessionId"] || before["jti"] == after["jti"] {
 		t.Errorf("refresh token's claims were %v, are %v", before, after)
 	}
-	s.Get("/auth/me", bearer(second.Text("accessToken"))...).Want(http.StatusOK)
+	s.Get("/auth/me", webtest.Bearer(second.Text("accessToken"))...).Want(http.StatusOK)
 
 	usedUp := "Refresh token is no longer valid (rotated or replayed)"
 	wantRefusal(s.refresh(first.Text("refreshToken")), http.StatusUnauthorized, "REFRESH_TOKEN_INVALID", usedUp)
 	wantRefusal(s.refresh(second.Text("refreshToken")), http.StatusUnauthorized, "REFRESH_TOKEN_INVALID", usedUp)
 	// N25: the whole session is gone, at once.
-	wantRefusal(s.Get("/auth/me", bearer(second.Text("accessToken"))...), http.StatusUnauthorized, "INVALID_TOKEN", "Session not found")
+	wantRefusal(s.Get("/auth/me", webtest.Bearer(second.Text("accessToken"))...), http.StatusUnauthorized, "INVALID_TOKEN", "Session not found")
 }
 
 func TestRefreshRefuses(t *testing.T) {
@@ -153,15 +153,15 @@ func TestRefreshRefuses(t *testing.T) {
 
 func TestLogout(t *testing.T) {
 	s := newSite(t, webtest.Options{})
-	for _, headers := range [][]string{nil, bearer("garbage")} {
+	for _, headers := range [][]string{nil, webtest.Bearer("garbage")} {
 		a := s.Post("/auth/logout", "", headers...).Want(http.StatusOK)
 		if a.Body != `{"message":"Logged out successfully"}`+"\n" {
 			t.Errorf("body is %s", a.Body)
 		}
 	}
 	a := s.signIn(alice, "email")
-	s.Post("/auth/logout", "", bearer(a.Text("accessToken"))...).Want(http.StatusOK)
-	wantRefusal(s.Get("/auth/me", bearer(a.Text("accessToken"))...), http.StatusUnauthorized, "INVALID_TOKEN", "Session not found")
+	s.Post("/auth/logout", "", webtest.Bearer(a.Text("accessToken"))...).Want(http.StatusOK)
+	wantRefusal(s.Get("/auth/me", webtest.Bearer(a.Text("accessToken"))...), http.StatusUnauthorized, "INVALID_TOKEN", "Session not found")
 	s.refresh(a.Text("refreshToken")).Want(http.StatusUnauthorized)
 }
 
@@ -169,14 +169,14 @@ func TestLogoutAll(t *testing.T) {
 	s := newSite(t, webtest.Options{})
 	first, second := s.signIn(alice, "email"), s.signIn(alice, "email")
 	others := s.signIn("bob@example.com", "email")
-	a := s.Post("/auth/logout-all", "", bearer(first.Text("accessToken"))...).Want(http.StatusOK)
+	a := s.Post("/auth/logout-all", "", webtest.Bearer(first.Text("accessToken"))...).Want(http.StatusOK)
 	if a.Body != `{"message":"Logged out from all devices successfully"}`+"\n" {
 		t.Errorf("body is %s", a.Body)
 	}
-	s.Get("/auth/me", bearer(first.Text("accessToken"))...).Want(http.StatusUnauthorized)
-	s.Get("/auth/me", bearer(second.Text("accessToken"))...).Want(http.StatusUnauthorized)
+	s.Get("/auth/me", webtest.Bearer(first.Text("accessToken"))...).Want(http.StatusUnauthorized)
+	s.Get("/auth/me", webtest.Bearer(second.Text("accessToken"))...).Want(http.StatusUnauthorized)
 	s.refresh(second.Text("refreshToken")).Want(http.StatusUnauthorized)
-	s.Get("/auth/me", bearer(others.Text("accessToken"))...).Want(http.StatusOK)
+	s.Get("/auth/me", webtest.Bearer(others.Text("accessToken"))...).Want(http.StatusOK)
 }
 
 func TestClientConfig(t *testing.T) {

@@ -35,32 +35,26 @@ func TestSharedPaths(t *testing.T) {
 		{"no refresh", post, "/auth/refresh-token", ``, nil, false},
 		{"our refresh, not ours any more", post, "/auth/refresh-token", `{"refreshToken":"` + refresh + `", "x":1}`, nil, true},
 		{"anonymous me", get, "/auth/me", "", nil, false},
-		{"foreign me", get, "/auth/me", "", bearer(foreignAccess), false},
+		{"foreign me", get, "/auth/me", "", webtest.Bearer(foreignAccess), false},
 		{"foreign cookie", get, "/auth/me", "", []string{"Cookie", "accessToken=" + foreignAccess}, false},
-		{"another API's me", get, "/auth/me", "", bearer(another), false},
-		{"our me", get, "/auth/me", "", bearer(access), true},
+		{"another API's me", get, "/auth/me", "", webtest.Bearer(another), false},
+		{"our me", get, "/auth/me", "", webtest.Bearer(access), true},
 		{"our cookie", get, "/auth/me", "", []string{"Cookie", "accessToken=" + access}, true},
-		{"our refresh token as a bearer", get, "/auth/me", "", bearer(refresh), true},
-		{"foreign bearer before our cookie", get, "/auth/me", "", append(bearer(foreignAccess), "Cookie", "accessToken="+access), false},
+		{"our refresh token as a bearer", get, "/auth/me", "", webtest.Bearer(refresh), true},
+		{"foreign bearer before our cookie", get, "/auth/me", "", append(webtest.Bearer(foreignAccess), "Cookie", "accessToken="+access), false},
 		{"anonymous logout", post, "/auth/logout", "", nil, false},
-		{"foreign logout", post, "/auth/logout", "{}", bearer(foreignAccess), false},
-		{"logout all", post, "/auth/logout-all", "", bearer(foreignAccess), false},
-		{"client config", get, "/auth/client-config", "", bearer(access), false},
-		{"foreign MFA status", get, "/auth/mfa/status", "", bearer(foreignAccess), false},
-		{"our MFA status", get, "/auth/mfa/status", "", bearer(access), true},
-		{"foreign MFA challenge", post, "/auth/mfa/challenge", `{"method":"email"}`, bearer(foreignAccess), true},
-		{"foreign MFA verify", post, "/auth/mfa/verify", `{}`, bearer(foreignAccess), true},
+		{"foreign logout", post, "/auth/logout", "{}", webtest.Bearer(foreignAccess), false},
+		{"logout all", post, "/auth/logout-all", "", webtest.Bearer(foreignAccess), false},
+		{"client config", get, "/auth/client-config", "", webtest.Bearer(access), false},
+		{"foreign MFA status", get, "/auth/mfa/status", "", webtest.Bearer(foreignAccess), false},
+		{"our MFA status", get, "/auth/mfa/status", "", webtest.Bearer(access), true},
+		{"foreign MFA challenge", post, "/auth/mfa/challenge", `{"method":"email"}`, webtest.Bearer(foreignAccess), true},
+		{"foreign MFA verify", post, "/auth/mfa/verify", `{}`, webtest.Bearer(foreignAccess), true},
 		{"our logout by the refresh cookie", post, "/auth/logout", "", []string{"Cookie", "refreshToken=" + refresh}, true},
-		{"our revoked token", get, "/auth/me", "", bearer(access), true},
+		{"our revoked token", get, "/auth/me", "", webtest.Bearer(access), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			a := s.in(t).Do(webtest.Request(test.method, test.path, test.body, test.headers...))
-			if a.FromApp() == test.ours {
-				t.Fatalf("answered by the app: %v; %d %s", a.FromApp(), a.Status, a.Body)
-			}
-			if a.FromApp() && a.Body != test.body {
-				t.Errorf("the app got %q, want %q", a.Body, test.body)
-			}
+			s.in(t).Do(webtest.Request(test.method, test.path, test.body, test.headers...)).WantOurs(test.ours, test.body)
 		})
 	}
 }

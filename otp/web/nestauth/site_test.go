@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-otp/caddy-otp/otp"
-	"github.com/caddy-otp/caddy-otp/otp/token"
 	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
@@ -24,9 +22,9 @@ const (
 // newSite runs a site with the dialect, exclusive unless edit says otherwise.
 func newSite(t testing.TB, o webtest.Options, edit ...func(*Config)) *site {
 	t.Helper()
-	return &site{webtest.New(t, o, func(s *otp.Service, i *token.Issuer) wire.API {
+	return &site{webtest.New(t, o, func(s *webtest.Site) wire.API {
 		c := Config{
-			Dialect:       webtest.Dialect(s, i),
+			Dialect:       s.Dialect(),
 			SecureCookies: true,
 		}
 		for _, e := range edit {
@@ -97,16 +95,6 @@ func wantRefusal(a webtest.Answer, status int, code, message string) {
 func wantWrongCode(a webtest.Answer) {
 	a.Helper()
 	wantRefusal(a, http.StatusBadRequest, "VERIFICATION_CODE_INVALID", "Invalid or expired code")
-}
-
-func bearer(raw string) []string { return []string{"Authorization", "Bearer " + raw} }
-
-// other returns a code that isn't this one.
-func other(code string) string {
-	if code[0] == '9' {
-		return "0" + code[1:]
-	}
-	return "9" + code[1:]
 }
 
 // claims decodes a JWT as the dialect's clients do: without verifying.

@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package webtest runs a site for the tests of its APIs: all of the domain on
-// an embedded store of its own, with a clock that tests move and a sender
-// that hands them the messages.
+// Package webtest runs a site for the tests of its APIs and pages: all of the
+// domain on an embedded store of its own, with a clock that tests move, a
+// sender that hands them the messages, and an app behind.
 package webtest
 
 import (
-	"context"
-	"encoding/json"
-	"io"
+	"bytes"
+	"crypto/rand"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -47,12 +44,6 @@ func CodePolicy() otp.CodePolicy {
 	}
 }
 
-// Dialect is what an API of a site begins with. It is exclusive and leaves
-// its lifetimes open.
-func Dialect(s *otp.Service, i *token.Issuer) wire.Dialect {
-	return wire.Dialect{Service: s, Issuer: i, Code: CodePolicy(), Exclusive: true}
-}
-
 // Options are how a site differs from the usual one, which has an e-mail
 // sender, admits everybody and has no limits but those of addresses.
 type Options struct {
@@ -62,6 +53,15 @@ type Options struct {
 	Deny []string
 	// ClientIP limits the starts of a network address.
 	ClientIP []otp.Throttle
+	// Protect are the paths of the app that need a session.
+	Protect []string
+	// Domain changes what else the domain is configured with.
+	Domain func(*otp.Config)
+	// Frozen stops the clock but for [Site.Advance].
+	Frozen bool
+	// NoKey leaves it to the first request that needs it to make the realm's
+	// signing key.
+	NoKey bool
 }
 
 // Site is a running site. Requests that aren't its own go to an app that
@@ -75,50 +75,58 @@ type Site struct {
 type running struct {
 	Service *otp.Service
 	Issuer  *token.Issuer
+	Gate    *gate.Gate
+	Logger  *slog.Logger
 
-	site     *web.Site
-	messages chan otp.Message
+	web      *web.Site
+	store    *store
+	log      journal
+	frozen   time.Time
 	ahead    atomic.Int64
-	broken   atomic.Bool
 	requests atomic.Int64
-
-	mu   sync.Mutex
-	sent []otp.Message
+	outbox   outbox
 }
 
 // In returns the site for a subtest, which fails where the site does.
 func (s *Site) In(t testing.TB) *Site { return &Site{t, s.running} }
 
 // New runs a site with the API that newAPI returns, until the test ends.
-func New(t testing.TB, o Options, newAPI func(*otp.Service, *token.Issuer) wire.API) *Site {
+func New(t testing.TB, o Options, newAPI func(*Site) wire.API) *Site {
 	t.Helper()
-	s := &Site{t, &running{messages: make(chan otp.Message, 128)}}
-	store := &breakable{Store: s.openStore(), broken: &s.broken}
-	logger := slog.New(slog.DiscardHandler)
-	courier := otp.NewCourier(store, time.Minute, logger)
-	watch := otp.NewWatch(store, time.Minute, logger)
-	s.Service = otp.NewService(s.config(o, store, courier, watch))
+	s := &Site{t, &running{outbox: newOutbox()}}
+	if o.Frozen {
+		s.frozen = time.Now()
+	}
+	s.Logger = slog.New(slog.NewTextHandler(&s.log, nil))
+	s.store = s.openStore()
+	courier := otp.NewCourier(s.store, time.Minute, s.Logger)
+	watch := otp.NewWatch(s.store, time.Minute, s.Logger)
+	s.Service = otp.NewService(s.config(o, courier, watch))
 	s.Issuer = token.NewIssuer(s.Service)
-	s.site = web.NewSite(web.Config{
-		Gate: gate.New(gate.Config{
-			Service: s.Service,
-			Issuer:  s.Issuer,
-			Cookie: &gate.SessionCookie{
-				Name:   "otp",
-				Sealed: token.NewSealed(s.Service.Keys(), s.Service.Realm(), "cookie"),
-				Now:    time.Now,
-			},
-			LoginPath: PagesPath + "/login",
-		}),
-		APIs:      []wire.API{newAPI(s.Service, s.Issuer)},
+	s.Gate = gate.New(gate.Config{
+		Service: s.Service,
+		Issuer:  s.Issuer,
+		Cookie: &gate.SessionCookie{
+			Name:   gate.DefaultCookieName(true, ""),
+			Secure: true,
+			Sealed: token.NewSealed(s.Service.Keys(), s.Service.Realm(), "cookie"),
+			Now:    s.Now,
+		},
+		Rules:     gate.NewRules(o.Protect, nil),
+		LoginPath: PagesPath + "/login",
+	})
+	s.web = web.NewSite(web.Config{
+		Gate:      s.Gate,
+		APIs:      []wire.API{newAPI(s)},
 		Origin:    Origin,
 		PagesPath: PagesPath,
 		Caller:    s.caller,
-		Logger:    logger,
+		Logger:    s.Logger,
 	})
-	// The signing key takes a while to make, which no request should wait for.
-	if _, err := s.Issuer.JWKS(t.Context()); err != nil {
-		t.Fatal(err)
+	if !o.NoKey { // it takes a while to make, which no request should wait for
+		if _, err := s.Issuer.JWKS(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	courier.Start()
 	t.Cleanup(courier.Stop)
@@ -127,23 +135,33 @@ func New(t testing.TB, o Options, newAPI func(*otp.Service, *token.Issuer) wire.
 	return s
 }
 
-func (s *Site) openStore() otp.Store {
-	store, err := bolt.Open(filepath.Join(s.TempDir(), "otp.db"), bolt.WithClock(func() time.Time {
-		return time.Now().Add(time.Duration(s.ahead.Load()))
-	}))
+// Dialect is what an API of the site begins with: exclusive, and with its
+// lifetimes left open.
+func (s *Site) Dialect() wire.Dialect {
+	return wire.Dialect{
+		Service:   s.Service,
+		Issuer:    s.Issuer,
+		Code:      CodePolicy(),
+		Exclusive: true,
+		Logger:    s.Logger,
+	}
+}
+
+func (s *Site) openStore() *store {
+	db, err := bolt.Open(filepath.Join(s.TempDir(), "otp.db"), bolt.WithClock(s.Now))
 	if err != nil {
 		s.Fatal(err)
 	}
 	s.Cleanup(func() {
-		if err := store.Close(); err != nil {
+		if err := db.Close(); err != nil {
 			s.Error(err)
 		}
 	})
-	return store
+	return &store{Store: db}
 }
 
-func (s *Site) config(o Options, store otp.Store, courier *otp.Courier, watch *otp.Watch) otp.Config {
-	keys, err := otp.NewKeys([]byte("the secret of the sites that tests run"))
+func (s *Site) config(o Options, courier *otp.Courier, watch *otp.Watch) otp.Config {
+	keys, err := otp.NewKeys([]byte(rand.Text() + rand.Text()))
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -155,17 +173,17 @@ func (s *Site) config(o Options, store otp.Store, courier *otp.Courier, watch *o
 		Realm:     "test",
 		PublicURL: publicURL,
 		Keys:      keys,
-		Store:     store,
+		Store:     s.store,
 		Courier:   courier,
 		Watch:     watch,
 		Composer:  composer{},
-		Senders:   map[otp.Channel][]otp.Sender{otp.Email: {s.running}},
+		Senders:   map[otp.Channel][]otp.Sender{otp.Email: {&s.outbox}},
 		Countries: []string{"DE", "CN"},
 		Throttles: otp.Throttles{Address: otp.DefaultThrottles().Address, ClientIP: o.ClientIP},
 		Timeout:   time.Minute,
 	}
 	if o.SMS {
-		c.Senders[otp.SMS] = []otp.Sender{s.running}
+		c.Senders[otp.SMS] = []otp.Sender{&s.outbox}
 	}
 	for _, text := range o.Deny {
 		pattern, err := otp.ParsePattern(text)
@@ -173,6 +191,9 @@ func (s *Site) config(o Options, store otp.Store, courier *otp.Courier, watch *o
 			s.Fatal(err)
 		}
 		c.Admission.Deny = append(c.Admission.Deny, pattern)
+	}
+	if o.Domain != nil {
+		o.Domain(&c)
 	}
 	return c
 }
@@ -184,38 +205,20 @@ func (s *Site) caller(*http.Request) wire.Caller {
 	}
 }
 
-// Send records a message: the site is its own sender.
-func (s *running) Send(_ context.Context, m otp.Message) error {
-	s.mu.Lock()
-	s.sent = append(s.sent, m)
-	s.mu.Unlock()
-	s.messages <- m
-	return nil
+// Now is the time of the store and of the cookies.
+func (s *running) Now() time.Time {
+	now := s.frozen
+	if now.IsZero() {
+		now = time.Now()
+	}
+	return now.Add(time.Duration(s.ahead.Load()))
 }
 
-// Code waits for the next message and returns its code.
-func (s *Site) Code() string {
-	s.Helper()
-	select {
-	case m := <-s.messages:
-		return m.Code
-	case <-time.After(30 * time.Second):
-		s.Fatal("no message was sent")
-		return ""
-	}
-}
+// Advance moves that time forward.
+func (s *running) Advance(d time.Duration) { s.ahead.Add(int64(d)) }
 
-// Sent returns how many messages have gone to an address so far.
-func (s *Site) Sent(to string) (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range s.sent {
-		if m.To == to {
-			n++
-		}
-	}
-	return n
-}
+// Log is what the site has logged so far.
+func (s *running) Log() string { return s.log.String() }
 
 // SignInBy opens a session with a code as an API of another name would, and
 // returns it with its access token.
@@ -252,139 +255,28 @@ func (s *Site) SignInBy(dialect, email string) (v otp.Verification, access strin
 	return v, access
 }
 
-// Advance moves the store's clock forward.
-func (s *Site) Advance(d time.Duration) { s.ahead.Add(int64(d)) }
-
-// Break makes the store unreachable, or reachable again.
-func (s *Site) Break(broken bool) { s.broken.Store(broken) }
-
-// Answer is what came of a request.
-type Answer struct {
-	testing.TB
-	Status int
-	Header http.Header
-	Body   string
-	// Fields is the body where it is a JSON object.
-	Fields map[string]any
-}
-
-// Do makes a request of the site.
-func (s *Site) Do(r *http.Request) Answer {
-	s.Helper()
-	recorder := httptest.NewRecorder()
-	if err := s.site.ServeHTTP(recorder, r, app); err != nil {
-		s.Fatal(err)
-	}
-	a := Answer{TB: s.TB, Status: recorder.Code, Header: recorder.Header(), Body: recorder.Body.String()}
-	_ = json.Unmarshal([]byte(a.Body), &a.Fields) // what isn't JSON has no fields
-	return a
-}
-
-// Post posts a JSON body with further headers, in pairs of name and value.
-func (s *Site) Post(path, body string, headers ...string) Answer {
-	s.Helper()
-	return s.Do(Request(http.MethodPost, path, body, headers...))
-}
-
-// Get gets a path, with headers in pairs of name and value.
-func (s *Site) Get(path string, headers ...string) Answer {
-	s.Helper()
-	return s.Do(Request(http.MethodGet, path, "", headers...))
-}
-
-// Request makes a request with a JSON body, which may be empty, and headers
-// in pairs of name and value.
-func Request(method, path, body string, headers ...string) *http.Request {
-	r := httptest.NewRequest(method, Origin+path, strings.NewReader(body))
-	if method == http.MethodPost {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	return r
-}
-
-// Text returns a field that must be a string.
-func (a Answer) Text(field string) string {
-	a.Helper()
-	text, ok := a.Fields[field].(string)
-	if !ok {
-		a.Fatalf("field %s is %v in %d %s", field, a.Fields[field], a.Status, a.Body)
-	}
-	return text
-}
-
-// Want fails unless the answer has a status.
-func (a Answer) Want(status int) Answer {
-	a.Helper()
-	if a.Status != status {
-		a.Fatalf("status %d, want %d: %s", a.Status, status, a.Body)
-	}
-	return a
-}
-
-// FromApp reports whether the app answered.
-func (a Answer) FromApp() bool { return a.Header.Get("X-App") != "" }
-
-// Cookie returns the cookie of a name that the answer sets.
-func (a Answer) Cookie(name string) *http.Cookie {
-	a.Helper()
-	for _, line := range a.Header["Set-Cookie"] {
-		if cookie, err := http.ParseSetCookie(line); err == nil && cookie.Name == name {
-			return cookie
-		}
-	}
-	a.Fatalf("no cookie %s in %v", name, a.Header["Set-Cookie"])
-	return nil
-}
-
-// app repeats the body that it gets.
-func app(w http.ResponseWriter, r *http.Request) error {
-	w.Header().Set("X-App", "yes")
-	w.Header().Set("X-Remote-User", r.Header.Get(gate.RemoteUser))
-	_, err := io.Copy(w, r.Body)
-	return err
-}
-
 // composer says only what must be said.
 type composer struct{}
 
 func (composer) Compose(m otp.Message) (otp.Message, error) {
-	m.Text = m.Code
+	m.Text = m.Code + m.Link
 	return m, nil
 }
 
-// breakable is a store that can be made unreachable.
-type breakable struct {
-	otp.Store
-	broken *atomic.Bool
+// journal is a log that is read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
-func (b *breakable) err() error {
-	if b.broken.Load() {
-		return otp.ErrUnavailable
-	}
-	return nil
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
 }
 
-func (b *breakable) Start(ctx context.Context, c otp.Challenge, m *otp.Envelope, charges ...otp.Charge) (otp.Outcome, error) {
-	if err := b.err(); err != nil {
-		return otp.Outcome{}, err
-	}
-	return b.Store.Start(ctx, c, m, charges...)
-}
-
-func (b *breakable) Verify(ctx context.Context, g otp.Guess, s otp.SessionRecord, charges ...otp.Charge) (otp.Outcome, error) {
-	if err := b.err(); err != nil {
-		return otp.Outcome{}, err
-	}
-	return b.Store.Verify(ctx, g, s, charges...)
-}
-
-func (b *breakable) Renew(ctx context.Context, id otp.SessionID, old []otp.Tag, next otp.Tag) (otp.SessionRecord, error) {
-	if err := b.err(); err != nil {
-		return otp.SessionRecord{}, err
-	}
-	return b.Store.Renew(ctx, id, old, next)
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }

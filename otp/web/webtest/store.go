@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webtest
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+// Fail makes the store fail with an error whatever a request asks of it; nil
+// lets it work again.
+func (s *Site) Fail(err error) { s.store.failure.Store(&err) }
+
+// Starts returns how many starts have reached the store.
+func (s *Site) Starts() int64 { return s.store.starts.Load() }
+
+// store counts what reaches it, and fails when told to.
+type store struct {
+	otp.Store
+	failure  atomic.Pointer[error]
+	starts   atomic.Int64
+	messages atomic.Int64 // that were accepted
+}
+
+func (s *store) err() error {
+	if err := s.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (s *store) Start(ctx context.Context, c otp.Challenge, m *otp.Envelope, charges ...otp.Charge) (otp.Outcome, error) {
+	s.starts.Add(1)
+	if err := s.err(); err != nil {
+		return otp.Outcome{}, err
+	}
+	outcome, err := s.Store.Start(ctx, c, m, charges...)
+	if m != nil && outcome.Result == otp.Accepted {
+		s.messages.Add(1)
+	}
+	return outcome, err
+}
+
+func (s *store) Verify(ctx context.Context, g otp.Guess, x otp.SessionRecord, charges ...otp.Charge) (otp.Outcome, error) {
+	if err := s.err(); err != nil {
+		return otp.Outcome{}, err
+	}
+	return s.Store.Verify(ctx, g, x, charges...)
+}
+
+func (s *store) Renew(ctx context.Context, id otp.SessionID, old []otp.Tag, next otp.Tag) (otp.SessionRecord, error) {
+	if err := s.err(); err != nil {
+		return otp.SessionRecord{}, err
+	}
+	return s.Store.Renew(ctx, id, old, next)
+}
+
+func (s *store) Revoke(ctx context.Context, r otp.Revocation) error {
+	if err := s.err(); err != nil {
+		return err
+	}
+	return s.Store.Revoke(ctx, r)
+}
+
+func (s *store) Get(ctx context.Context, key string) ([]byte, error) {
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	return s.Store.Get(ctx, key)
+}
