@@ -5,6 +5,7 @@ package otp
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -88,16 +89,16 @@ type Admission struct {
 }
 
 // Admits reports whether an address may sign in.
-func (d Admission) Admits(a Address) bool {
-	for _, p := range d.Deny {
-		if p.Matches(a) {
-			return false
-		}
+func (d Admission) Admits(a Address) bool { return d.refusal(a) == "" }
+
+// refusal returns the option by which an address may not sign in, or "".
+func (d Admission) refusal(a Address) string {
+	matches := func(p Pattern) bool { return p.Matches(a) }
+	switch {
+	case slices.ContainsFunc(d.Deny, matches):
+		return "deny"
+	case len(d.Allow) > 0 && !slices.ContainsFunc(d.Allow, matches):
+		return "allow"
 	}
-	for _, p := range d.Allow {
-		if p.Matches(a) {
-			return true
-		}
-	}
-	return len(d.Allow) == 0
+	return ""
 }

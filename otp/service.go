@@ -138,10 +138,17 @@ func (s *Service) Holds(ctx context.Context, x Session) error {
 	return nil
 }
 
-// delivers reports whether an address gets messages. Those that don't are
-// answered just like those that do.
-func (s *Service) delivers(a Address) bool {
-	return s.Admits(a) && (a.channel != SMS || slices.Contains(s.countries, a.Country()))
+// whyNotSent returns why an address gets no messages, in the word of the
+// option that says so, or "". Those that get none are answered just like those
+// that do; the log alone tells.
+func (s *Service) whyNotSent(a Address) string {
+	switch {
+	case !s.Admits(a):
+		return s.admission.refusal(a)
+	case a.channel == SMS && !slices.Contains(s.countries, a.Country()):
+		return "sms_countries"
+	}
+	return ""
 }
 
 // storeContext bounds a store operation. It isn't cancelled when the client

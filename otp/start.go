@@ -5,6 +5,7 @@ package otp
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"time"
 )
@@ -82,8 +83,10 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
-	if !s.delivers(r.Address) {
+	if reason := s.whyNotSent(r.Address); reason != "" {
 		envelope = nil
+		s.logger.Info("no message is sent", slog.String("because_of", reason),
+			slog.String("channel", string(r.Address.channel)), slog.String("realm", s.realm))
 	}
 
 	ctx, cancel := s.storeContext(ctx)

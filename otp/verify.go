@@ -4,6 +4,7 @@ package otp
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
 	"time"
 )
@@ -93,6 +94,7 @@ func (s *Service) redeem(ctx context.Context, p Presented, guess Guess, session 
 	guess.Refunds = s.startRefunds(p.ClientIP)
 	if !s.Admits(session.Address) {
 		guess.Tags = nil // counted and answered like any wrong guess
+		s.logger.Info("nobody is signed in", slog.String("because_of", s.admission.refusal(session.Address)), slog.String("realm", s.realm))
 	}
 	session.ID = s.newSessionID(guess.Handle)
 	session.Subject = Subject(s.realm, session.Address)

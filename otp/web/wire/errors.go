@@ -4,6 +4,7 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -19,6 +20,10 @@ var (
 	ErrEarlyData = errors.New("request came as early data")
 	ErrCrossSite = errors.New("request comes from a foreign origin")
 	ErrPath      = errors.New("ambiguous path")
+
+	// ErrOtherAddress is an [ErrCrossSite] of a page that is this site's all
+	// the same: the visitor came by another address than the public URL.
+	ErrOtherAddress = fmt.Errorf("%w: the site was opened at another address than its public URL", ErrCrossSite)
 )
 
 // Status returns the HTTP status of an error of this package or of package
