@@ -111,7 +111,7 @@ func hideCookies(h http.Header, names []string) {
 	var kept []string
 	for _, header := range headers {
 		for part := range strings.SplitSeq(header, ";") {
-			part = strings.TrimSpace(part)
+			part = strings.Trim(part, " \t")
 			if part != "" && !isCookieOf(part, names) {
 				kept = append(kept, part)
 			}

@@ -5,6 +5,8 @@ package gate
 import (
 	"errors"
 	"net/http"
+	"net/textproto"
+	"strings"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/token"
@@ -44,6 +46,7 @@ type Next func(w http.ResponseWriter, r *http.Request) error
 // it, or answers it where the path needs a session and there is none. The
 // client's own identity headers must have been stripped.
 func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
+	refuseTunnel(r.Header)
 	visitor, err := g.Identify(r)
 	if g.Rules.Protects(r.URL) && !visitor.SignedIn() {
 		switch {
@@ -52,7 +55,7 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 			wire.SetRetryAfter(w.Header(), err)
 			writeProblem(w, http.StatusServiceUnavailable, "sessions can't be checked right now", "")
 			return nil
-		case !wire.IsPreflight(r):
+		case !wire.IsPreflight(r) || r.Header.Get("Upgrade") != "":
 			g.refuse(w, r)
 			return nil
 		}
@@ -74,12 +77,41 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 // makeHarmless takes from a preflight what could turn it into another
 // request behind us.
 func makeHarmless(r *http.Request) {
-	for _, name := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
-		r.Header.Del(name)
+	for name := range r.Header {
+		for _, override := range [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
+			if foldsTo(name, override) {
+				delete(r.Header, name)
+			}
+		}
 	}
 	r.Body = http.NoBody
 	r.ContentLength = 0
 	r.TransferEncoding = nil
+}
+
+// refuseTunnel takes the offer of another HTTP version out of a request. A
+// proxy passes it on, and an app that accepts it gets all that follows on the
+// connection past us: any path, under any name (RFC 9113 §3.1 has retired it).
+func refuseTunnel(h http.Header) {
+	offers := h["Upgrade"]
+	if offers == nil {
+		return
+	}
+	delete(h, "Http2-Settings")
+	var kept []string
+	for _, offer := range offers {
+		for protocol := range strings.SplitSeq(offer, ",") {
+			name, _, _ := strings.Cut(textproto.TrimString(protocol), "/")
+			if !strings.EqualFold(name, "h2c") && !strings.EqualFold(name, "http") {
+				kept = append(kept, textproto.TrimString(protocol))
+			}
+		}
+	}
+	if kept == nil {
+		delete(h, "Upgrade")
+		return
+	}
+	h["Upgrade"] = []string{strings.Join(kept, ", ")}
 }
 
 // Visitor is who makes a request.

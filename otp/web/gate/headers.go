@@ -3,6 +3,7 @@
 package gate
 
 import (
+	"io"
 	"net/http"
 	"net/textproto"
 	"strings"
@@ -24,7 +25,8 @@ var identityHeaders = [...]string{RemoteUser, RemoteEmail, RemotePhone, RemoteGr
 // StripIdentity removes the identity headers that a client sent, in every
 // spelling that some server behind folds to the same name (case, and - _ .),
 // and removes them from what Connection and Trailer name: a proxy would
-// delete ours, or take them from after the body.
+// delete ours, or take them from after the body. It does the same to the
+// trailers, also to those that arrive with the body's end.
 func StripIdentity(r *http.Request) {
 	for name := range r.Header {
 		if isIdentityHeader(name) {
@@ -33,11 +35,38 @@ func StripIdentity(r *http.Request) {
 	}
 	stripListed(r.Header, "Connection")
 	stripListed(r.Header, "Trailer")
+	stripTrailer(r)
+	if mayHaveTrailer(r) {
+		r.Body = &strippedBody{ReadCloser: r.Body, request: r}
+	}
+}
+
+func stripTrailer(r *http.Request) {
 	for name := range r.Trailer {
 		if isIdentityHeader(name) {
 			delete(r.Trailer, name)
 		}
 	}
+}
+
+// mayHaveTrailer tells bodies that can end in trailers, declared or not.
+func mayHaveTrailer(r *http.Request) bool {
+	return r.Body != nil && r.Body != http.NoBody && (r.ContentLength < 0 || r.Trailer != nil)
+}
+
+// strippedBody removes the identity headers from the trailers as the server
+// adds them: when the body's end is read, before whoever reads it knows.
+type strippedBody struct {
+	io.ReadCloser
+	request *http.Request
+}
+
+func (b *strippedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		stripTrailer(b.request)
+	}
+	return n, err
 }
 
 func isIdentityHeader(name string) bool {

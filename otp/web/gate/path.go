@@ -10,9 +10,10 @@ import (
 
 // Ambiguous reports whether a path can be read in more than one way by the
 // servers behind: it has empty or dot segments, a backslash, a semicolon, a
-// control character, or one of these, a slash or a NUL in encoded form.
+// control character, or one of these, a slash or a NUL in encoded form; or it
+// is no path at all (GET * or GET http:admin).
 func Ambiguous(u *url.URL) bool {
-	if hasOddByte(u.Path) {
+	if u.Opaque != "" || u.Path != "" && u.Path[0] != '/' || hasOddByte(u.Path) {
 		return true
 	}
 	return u.RawPath != "" && hasEncodedSlash(u.RawPath)
@@ -49,7 +50,8 @@ func hasEncodedSlash(raw string) bool {
 }
 
 // Canonical is the plainest reading of a path: lower case, no dot or empty
-// segments, no slash, blank or parameter at its end.
+// segments, none that ends in blanks or dots, no parameter and no slash at its
+// end.
 func Canonical(p string) string {
 	p = strings.ReplaceAll(p, `\`, "/")
 	p, _, _ = strings.Cut(p, ";")
@@ -59,7 +61,29 @@ func Canonical(p string) string {
 		}
 		return r
 	}, p)
-	return strings.ToLower(path.Clean("/" + strings.TrimRight(p, "/ .")))
+	return strings.ToLower(path.Clean(trimSegments(path.Clean("/" + p))))
+}
+
+// trimSegments drops the blanks and dots that end a segment, as some file
+// systems and the servers on them do.
+func trimSegments(p string) string {
+	if !hasLooseSegment(p) {
+		return p
+	}
+	segments := strings.Split(p, "/")
+	for i, segment := range segments {
+		segments[i] = strings.TrimRight(segment, " .")
+	}
+	return strings.Join(segments, "/")
+}
+
+func hasLooseSegment(p string) bool {
+	for i := range len(p) {
+		if (p[i] == ' ' || p[i] == '.') && (i+1 == len(p) || p[i+1] == '/') {
+			return true
+		}
+	}
+	return false
 }
 
 // Rules say which paths need a session. A rule covers its path and all below
@@ -84,7 +108,8 @@ func ruleKeys(paths []string) []string {
 }
 
 // Protects reports whether the URL's path needs a session. Ambiguous paths
-// match every rule that protects and none that makes public.
+// match every rule that protects and none that makes public. Blanks and dots
+// at a segment's end hide nothing from a rule that protects.
 func (r Rules) Protects(u *url.URL) bool {
 	if len(r.protect) == 0 {
 		return false
@@ -92,8 +117,8 @@ func (r Rules) Protects(u *url.URL) bool {
 	if Ambiguous(u) {
 		return true
 	}
-	protect := longestMatch(r.protect, u.Path)
-	return protect > longestMatch(r.public, u.Path)
+	public := longestMatch(r.public, u.Path)
+	return longestMatch(r.protect, u.Path) > public || longestMatch(r.protect, trimSegments(u.Path)) > public
 }
 
 // longestMatch returns the length of the longest key that covers p, plus one,

@@ -4,7 +4,9 @@ package gate
 
 import (
 	"net/http"
+	"net/textproto"
 	"strings"
+	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 )
@@ -38,13 +40,28 @@ func (w *renewingWriter) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController reach what is below.
 func (w *renewingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// isShared reports whether an answer is for shared caches.
+// isShared reports whether shared caches may keep an answer for a while: it
+// says so, or names an age and doesn't say that it is private (RFC 9111 §3).
 func isShared(h http.Header) bool {
-	for _, value := range h.Values("Cache-Control") {
-		value = strings.ToLower(value)
-		if strings.Contains(value, "public") || strings.Contains(value, "s-maxage") {
+	for _, header := range [...]string{"Cdn-Cache-Control", "Surrogate-Control"} {
+		if h.Get(header) != "" {
 			return true
 		}
 	}
-	return false
+	expires, err := http.ParseTime(h.Get("Expires"))
+	shared, private := err == nil && time.Now().Before(expires), false
+	for _, value := range h.Values("Cache-Control") {
+		for directive := range strings.SplitSeq(value, ",") {
+			name, age, _ := strings.Cut(textproto.TrimString(directive), "=")
+			switch strings.ToLower(name) {
+			case "public", "s-maxage":
+				return true
+			case "private", "no-store":
+				private = true
+			case "max-age":
+				shared = strings.Trim(age, `"0`) != ""
+			}
+		}
+	}
+	return shared && !private
 }
