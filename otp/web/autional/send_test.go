@@ -115,11 +115,11 @@ func TestSendIsThrottled(t *testing.T) {
 func TestStoreDown(t *testing.T) {
 	s := newSite(t, webtest.Options{})
 	a := s.signIn(alice)
-	s.Fail(otp.ErrUnavailable)
+	s.FailStore(otp.ErrUnavailable)
 	wantProblem(s.send(alice), unavailable)
 	wantProblem(s.login(alice, "123456"), unavailable)
 	wantProblem(s.refresh(a.Text("refresh_token")), unavailable)
-	s.Fail(nil)
+	s.FailStore(nil)
 	s.refresh(a.Text("refresh_token")).Want(http.StatusOK)
 }
 

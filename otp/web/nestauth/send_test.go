@@ -163,7 +163,7 @@ func TestSendIsThrottled(t *testing.T) {
 func TestStoreDown(t *testing.T) {
 	s := newSite(t, webtest.Options{})
 	answer := s.signIn(alice, "email")
-	s.Fail(otp.ErrUnavailable)
+	s.FailStore(otp.ErrUnavailable)
 	for name, ask := range map[string]func(*site) webtest.Answer{
 		"send":    func(s *site) webtest.Answer { return s.send(alice, "email") },
 		"login":   func(s *site) webtest.Answer { return s.login(alice, "123456") },
@@ -177,6 +177,6 @@ func TestStoreDown(t *testing.T) {
 			}
 		})
 	}
-	s.Fail(nil)
+	s.FailStore(nil)
 	s.refresh(answer.Text("refreshToken")).Want(http.StatusOK)
 }

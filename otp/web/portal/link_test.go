@@ -26,15 +26,15 @@ func TestSignInByLink(t *testing.T) {
 		r := httptest.NewRequest(method, target, nil)
 		r.Header.Set("Sec-Purpose", "prefetch")
 		a := scanner.do(r)
-		if a.Code != http.StatusOK || len(a.Header()["Set-Cookie"]) != 0 {
-			t.Fatalf("%s: %d, cookies %v", method, a.Code, a.Header()["Set-Cookie"])
+		if a.Status != http.StatusOK || len(a.Header["Set-Cookie"]) != 0 {
+			t.Fatalf("%s: %d, cookies %v", method, a.Status, a.Header["Set-Cookie"])
 		}
 	}
 
 	b := s.browser()
 	page := b.get(target)
-	if !strings.Contains(page.body, "j***@example.com") || !strings.Contains(page.body, "app.example.com") {
-		t.Errorf("page says %s", page.body)
+	if !strings.Contains(page.Body, "j***@example.com") || !strings.Contains(page.Body, "app.example.com") {
+		t.Errorf("page says %s", page.Body)
 	}
 	form := formOf(t, page)
 	if form.Get("token") != token {
@@ -50,15 +50,15 @@ func TestSignInByLink(t *testing.T) {
 	}
 
 	for _, secret := range []string{token, "jane", b.cookies["__Host-otp"]} {
-		if strings.Contains(s.log.String(), secret) {
+		if strings.Contains(s.Logged(), secret) {
 			t.Errorf("log holds %q", secret)
 		}
 	}
 
-	s.pass(otp.RepeatWindow + time.Second)
+	s.Advance(otp.RepeatWindow + time.Second)
 	used := s.browser().post(link, form)
-	if used.Code != http.StatusBadRequest || !strings.Contains(textOf(element(used.document(t), "main")), linkInvalid) {
-		t.Errorf("used link: %d %s", used.Code, used.body)
+	if used.Status != http.StatusBadRequest || !strings.Contains(textOf(element(used.document(t), "main")), linkInvalid) {
+		t.Errorf("used link: %d %s", used.Status, used.Body)
 	}
 	if got := attribute(element(element(used.document(t), "main"), "a"), "href"); got != login+"?return_to=%2Fprivate%3Fa%3D1" {
 		t.Errorf("the page leads to %q", got)
@@ -88,8 +88,8 @@ func TestRepeatedLink(t *testing.T) {
 		t.Error("the repeated post opened another session")
 	}
 	for _, other := range []url.Values{formOf(t, s.browser().get(target)), {"token": {token}}} {
-		if a := s.browser().post(link, other); a.Code != http.StatusBadRequest {
-			t.Errorf("another browser got %d", a.Code)
+		if a := s.browser().post(link, other); a.Status != http.StatusBadRequest {
+			t.Errorf("another browser got %d", a.Status)
 		}
 	}
 }
@@ -111,8 +111,8 @@ func TestUnusableLinks(t *testing.T) {
 				b.get(link + "?" + url.Values{"token": {token}}.Encode()),
 				b.post(link, url.Values{"token": {token}}),
 			} {
-				if a.Code != http.StatusBadRequest || strings.Contains(a.body, "<script") || b.hasSession() {
-					t.Errorf("%d %s", a.Code, a.body)
+				if a.Status != http.StatusBadRequest || strings.Contains(a.Body, "<script") || b.hasSession() {
+					t.Errorf("%d %s", a.Status, a.Body)
 				}
 				if got := attribute(element(element(a.document(t), "main"), "a"), "href"); got != login {
 					t.Errorf("the page leads to %q", got)
@@ -120,9 +120,9 @@ func TestUnusableLinks(t *testing.T) {
 			}
 		})
 	}
-	s.pass(10 * time.Minute)
-	if a := b.post(link, url.Values{"token": {good}}); a.Code != http.StatusBadRequest {
-		t.Errorf("expired link: %d", a.Code)
+	s.Advance(10 * time.Minute)
+	if a := b.post(link, url.Values{"token": {good}}); a.Status != http.StatusBadRequest {
+		t.Errorf("expired link: %d", a.Status)
 	}
 }
 
@@ -133,14 +133,14 @@ func startLink(t *testing.T, s *site, dialect string) otp.Message {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.service.Start(t.Context(), otp.StartRequest{
+	_, err = s.Service.Start(t.Context(), otp.StartRequest{
 		Dialect: dialect, Client: "client1", Address: address, Purpose: otp.Login, Form: otp.FormLink, Code: s.pages.Code,
 		ClientIP: netip.MustParseAddr("192.0.2.7"), LinkPath: link + "?token=", LinkPayload: []byte("https://spa.example/callback"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.message()
+	return s.Message()
 }
 
 func TestDialectFinishesItsLinks(t *testing.T) {
@@ -155,8 +155,8 @@ func TestDialectFinishesItsLinks(t *testing.T) {
 	b := s.browser()
 	page := b.get(target)
 	a := b.post(link, formOf(t, page))
-	if a.Code != http.StatusFound || a.Header().Get("Location") != "https://spa.example/callback?code=client1" {
-		t.Errorf("%d to %q", a.Code, a.Header().Get("Location"))
+	if a.Status != http.StatusFound || a.Header.Get("Location") != "https://spa.example/callback?code=client1" {
+		t.Errorf("%d to %q", a.Status, a.Header.Get("Location"))
 	}
 	if x := b.session(); x.Dialect != "auth0" {
 		t.Errorf("session is of %q", x.Dialect)
@@ -173,5 +173,5 @@ func TestLinkIgnoresTheHost(t *testing.T) {
 		r.Header.Set(name, value)
 	}
 	s.browser().do(r).redirects(t, verify)
-	linkTarget(t, s.message())
+	linkTarget(t, s.Message())
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 )
 
 func TestSignInByCode(t *testing.T) {
@@ -18,9 +19,9 @@ func TestSignInByCode(t *testing.T) {
 
 	toLogin := b.get("/private/report?year=2026")
 	toLogin.redirects(t, login+"?return_to=%2Fprivate%2Freport%3Fyear%3D2026")
-	page := b.get(toLogin.Header().Get("Location"))
-	if page.Code != http.StatusOK || len(b.cookies) != 0 {
-		t.Fatalf("login page: %d with cookies %v", page.Code, b.cookies)
+	page := b.get(toLogin.Header.Get("Location"))
+	if page.Status != http.StatusOK || len(b.cookies) != 0 {
+		t.Fatalf("login page: %d with cookies %v", page.Status, b.cookies)
 	}
 	back := attribute(named(page.document(t), "name", "return_to"), "value")
 	m := b.start("Jane@Example.com", back)
@@ -29,10 +30,10 @@ func TestSignInByCode(t *testing.T) {
 	}
 
 	page = b.get(verify)
-	if page.Code != http.StatusOK || !strings.Contains(page.body, "j***@example.com") {
-		t.Fatalf("verify page: %d %s", page.Code, page.body)
+	if page.Status != http.StatusOK || !strings.Contains(page.Body, "j***@example.com") {
+		t.Fatalf("verify page: %d %s", page.Status, page.Body)
 	}
-	if strings.Contains(strings.ToLower(page.body), "jane") {
+	if strings.Contains(strings.ToLower(page.Body), "jane") {
 		t.Error("the page holds the address in the clear")
 	}
 	b.post(verify, url.Values{"code": {" " + m.Code[:3] + " - " + m.Code[3:] + "\u00a0"}}).
@@ -40,15 +41,15 @@ func TestSignInByCode(t *testing.T) {
 	if len(b.cookies) != 1 || b.session().Address.String() != "jane@example.com" {
 		t.Errorf("cookies %v", b.cookies)
 	}
-	if got := b.get("/private/report?year=2026").body; got != "app for jane@example.com" {
-		t.Errorf("the app says %q", got)
+	if a := b.get("/private/report?year=2026"); !a.FromApp() || a.Header.Get("X-Remote-User") != "jane@example.com" {
+		t.Errorf("%d, as %q", a.Status, a.Header.Get("X-Remote-User"))
 	}
 }
 
 func TestStartCookie(t *testing.T) {
 	s := newSite(t)
 	a := s.browser().post(login, url.Values{"address": {"jane@example.com"}})
-	cookies := a.Result().Cookies()
+	cookies := a.Cookies()
 	if len(cookies) != 1 {
 		t.Fatalf("%d cookies", len(cookies))
 	}
@@ -70,27 +71,29 @@ func TestLoginAnswersDeniedAlike(t *testing.T) {
 	for _, step := range []func(b *browser, address string) answer{
 		func(b *browser, address string) answer { return b.post(login, url.Values{"address": {address}}) },
 		func(b *browser, _ string) answer { return b.get(verify) },
-		func(b *browser, _ string) answer { return b.post(verify, url.Values{"code": {wrong(code)}}) },
+		func(b *browser, _ string) answer {
+			return b.post(verify, url.Values{"code": {webtest.OtherCode(code)}})
+		},
 		func(b *browser, _ string) answer { return b.post(login, url.Values{"again": {"1"}}) },
 		func(b *browser, _ string) answer { return b.get(verify) },
 		func(b *browser, _ string) answer { return b.post(login, url.Values{"again": {"1"}}) },
 		func(b *browser, _ string) answer { return b.post(login, url.Values{"again": {"1"}}) },
 	} {
 		a, d := step(allowed, "bob@example.com"), step(denied, "bad@example.com")
-		for s.taken < s.outbox.queued.Load() {
-			code = s.message().Code
+		for s.Pending() > 0 {
+			code = s.Message().Code
 		}
-		if a.Code != d.Code || a.body != d.body {
-			t.Errorf("%d %s\nand for the denied\n%d %s", a.Code, a.body, d.Code, d.body)
+		if a.Status != d.Status || a.Body != d.Body {
+			t.Errorf("%d %s\nand for the denied\n%d %s", a.Status, a.Body, d.Status, d.Body)
 		}
 		hideCookieValues(a, d)
-		for name, values := range a.Header() {
-			if got := strings.Join(d.Header()[name], "|"); got != strings.Join(values, "|") {
+		for name, values := range a.Header {
+			if got := strings.Join(d.Header[name], "|"); got != strings.Join(values, "|") {
 				t.Errorf("header %s: %q and for the denied %q", name, values, got)
 			}
 		}
-		if len(a.Header()) != len(d.Header()) {
-			t.Errorf("headers %v and %v", a.Header(), d.Header())
+		if len(a.Header) != len(d.Header) {
+			t.Errorf("headers %v and %v", a.Header, d.Header)
 		}
 	}
 }
@@ -99,20 +102,12 @@ func TestLoginAnswersDeniedAlike(t *testing.T) {
 // their lengths.
 func hideCookieValues(answers ...answer) {
 	for _, a := range answers {
-		for i, cookie := range a.Header()["Set-Cookie"] {
+		for i, cookie := range a.Header["Set-Cookie"] {
 			name, rest, _ := strings.Cut(cookie, "=")
 			value, attributes, _ := strings.Cut(rest, ";")
-			a.Header()["Set-Cookie"][i] = name + strings.Repeat("x", len(value)) + attributes
+			a.Header["Set-Cookie"][i] = name + strings.Repeat("x", len(value)) + attributes
 		}
 	}
-}
-
-// wrong returns a code that isn't the given one.
-func wrong(code string) string {
-	if strings.HasPrefix(code, "9") {
-		return "000000"
-	}
-	return "999999"
 }
 
 func TestDeniedGetsNoMessage(t *testing.T) {
@@ -122,7 +117,7 @@ func TestDeniedGetsNoMessage(t *testing.T) {
 	}
 	s := newSite(t, func(c *otp.Config, _ *Config) { c.Admission.Deny = []otp.Pattern{deny} })
 	s.browser().post(login, url.Values{"address": {"x@denied.example"}}).redirects(t, verify)
-	s.noMessage()
+	s.NoMessage()
 }
 
 func TestLoginRefusesAddresses(t *testing.T) {
@@ -141,13 +136,13 @@ func TestLoginRefusesAddresses(t *testing.T) {
 			t.Errorf("%q comes back as %q", address, got)
 		}
 		if attribute(input, "aria-invalid") != "true" || attribute(named(d, "name", "return_to"), "value") != "/private" {
-			t.Errorf("%q: form is %s", address, a.body)
+			t.Errorf("%q: form is %s", address, a.Body)
 		}
 		if element(d, "script") != nil || len(b.cookies) != 0 {
-			t.Errorf("%q: cookies %v in %s", address, b.cookies, a.body)
+			t.Errorf("%q: cookies %v in %s", address, b.cookies, a.Body)
 		}
 	}
-	s.noMessage()
+	s.NoMessage()
 }
 
 func TestLoginThrottled(t *testing.T) {
@@ -156,22 +151,22 @@ func TestLoginThrottled(t *testing.T) {
 	first := b.start("jane@example.com", "/private")
 	for range 2 {
 		b.post(login, url.Values{"again": {"1"}}).redirects(t, verify)
-		s.message()
+		s.Message()
 	}
 	const alert = "You have asked too often. Try again in 20 seconds."
 	again := b.post(login, url.Values{"again": {"1"}})
 	again.shows(t, http.StatusTooManyRequests, alert)
-	if again.Header().Get("Retry-After") != "20" || named(again.document(t), "name", "code") == nil {
-		t.Errorf("Retry-After %q on %s", again.Header().Get("Retry-After"), again.body)
+	if again.Header.Get("Retry-After") != "20" || named(again.document(t), "name", "code") == nil {
+		t.Errorf("Retry-After %q on %s", again.Header.Get("Retry-After"), again.Body)
 	}
 	other := s.browser().post(login, url.Values{"address": {"jane+tag@example.com"}})
 	other.shows(t, http.StatusTooManyRequests, alert)
-	if other.Header().Get("Retry-After") != "20" || named(other.document(t), "name", "address") == nil {
-		t.Errorf("Retry-After %q on %s", other.Header().Get("Retry-After"), other.body)
+	if other.Header.Get("Retry-After") != "20" || named(other.document(t), "name", "address") == nil {
+		t.Errorf("Retry-After %q on %s", other.Header.Get("Retry-After"), other.Body)
 	}
 	b.post(verify, url.Values{"code": {first.Code}}).redirects(t, "/private")
 
-	s.pass(21 * time.Second)
+	s.Advance(21 * time.Second)
 	s.browser().start("jane@example.com", "/")
 }
 
@@ -252,8 +247,8 @@ func TestChannels(t *testing.T) {
 				t.Errorf("message has code %t, link %t", m.Code != "", m.Link != "")
 			}
 			page := b.get(verify)
-			if !strings.Contains(page.body, test.masked) {
-				t.Errorf("page doesn't say %s: %s", test.masked, page.body)
+			if !strings.Contains(page.Body, test.masked) {
+				t.Errorf("page doesn't say %s: %s", test.masked, page.Body)
 			}
 			if asks := named(page.document(t), "name", "code") != nil; asks != test.code {
 				t.Errorf("page asks for a code: %t", asks)
@@ -268,17 +263,15 @@ func TestChannels(t *testing.T) {
 
 func TestStoreDownOnStart(t *testing.T) {
 	s := newSite(t)
-	if err := s.store.Close(); err != nil {
-		t.Fatal(err)
-	}
+	s.FailStore(otp.ErrUnavailable)
 	b := s.browser()
-	if a := b.get(login); a.Code != http.StatusOK {
-		t.Errorf("login page: %d", a.Code)
+	if a := b.get(login); a.Status != http.StatusOK {
+		t.Errorf("login page: %d", a.Status)
 	}
 	a := b.post(login, url.Values{"address": {"jane@example.com"}})
 	a.shows(t, http.StatusServiceUnavailable, "Signing in isn't possible right now. Try again in 1 second.")
-	if a.Header().Get("Retry-After") != "1" || len(b.cookies) != 0 {
-		t.Errorf("Retry-After %q, cookies %v", a.Header().Get("Retry-After"), b.cookies)
+	if a.Header.Get("Retry-After") != "1" || len(b.cookies) != 0 {
+		t.Errorf("Retry-After %q, cookies %v", a.Header.Get("Retry-After"), b.cookies)
 	}
 	if got := attribute(named(a.document(t), "name", "address"), "value"); got != "jane@example.com" {
 		t.Errorf("address comes back as %q", got)

@@ -20,19 +20,19 @@ func TestLogout(t *testing.T) {
 
 	for range 2 {
 		page := b.get(logout)
-		if page.Code != http.StatusOK || !strings.Contains(page.body, "You are signed in as jane@example.com.") || !b.hasSession() {
-			t.Fatalf("%d %s", page.Code, page.body)
+		if page.Status != http.StatusOK || !strings.Contains(page.Body, "You are signed in as jane@example.com.") || !b.hasSession() {
+			t.Fatalf("%d %s", page.Status, page.Body)
 		}
 	}
 	b.post(logout, nil).redirects(t, logout)
 	if len(b.cookies) != 0 {
 		t.Errorf("cookies %v", b.cookies)
 	}
-	if page := b.get(logout); page.Code != http.StatusOK || !strings.Contains(page.body, "You are signed out.") {
-		t.Errorf("%d %s", page.Code, page.body)
+	if page := b.get(logout); page.Status != http.StatusOK || !strings.Contains(page.Body, "You are signed out.") {
+		t.Errorf("%d %s", page.Status, page.Body)
 	}
-	if a := kept.get("/private"); a.Code != http.StatusSeeOther {
-		t.Errorf("a copy of the cookie still opens: %d", a.Code)
+	if a := kept.get("/private"); a.Status != http.StatusSeeOther {
+		t.Errorf("a copy of the cookie still opens: %d", a.Status)
 	}
 	b.post(logout, nil).redirects(t, logout)
 }
@@ -46,7 +46,7 @@ func TestLogoutEndsWhatMayNotSignIn(t *testing.T) {
 	r := newPost(logout, nil)
 	r.Header.Set("Authorization", "Bearer x.y.z")
 	b.do(r).redirects(t, logout)
-	if err := s.service.Holds(t.Context(), x); !errors.Is(err, otp.ErrNoSession) {
+	if err := s.Service.Holds(t.Context(), x); !errors.Is(err, otp.ErrNoSession) {
 		t.Errorf("session: %v", err)
 	}
 }
@@ -55,18 +55,16 @@ func TestLogoutWithoutStore(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
 	b.signIn("jane@example.com")
-	if err := s.store.Close(); err != nil {
-		t.Fatal(err)
-	}
+	s.FailStore(otp.ErrUnavailable)
 	a := b.post(logout, nil)
-	if a.Code != http.StatusServiceUnavailable || !strings.Contains(a.body, "signed out in this browser only") {
-		t.Errorf("%d %s", a.Code, a.body)
+	if a.Status != http.StatusServiceUnavailable || !strings.Contains(a.Body, "signed out in this browser only") {
+		t.Errorf("%d %s", a.Status, a.Body)
 	}
 	if b.hasSession() {
 		t.Error("the cookie is still there")
 	}
-	if a.Header().Get("Retry-After") != "1" {
-		t.Errorf("Retry-After %q", a.Header().Get("Retry-After"))
+	if a.Header.Get("Retry-After") != "1" {
+		t.Errorf("Retry-After %q", a.Header.Get("Retry-After"))
 	}
 }
 
@@ -96,17 +94,17 @@ func TestForeignOriginsAreRefused(t *testing.T) {
 				r.Header.Set(name, value)
 			}
 			a := b.do(r)
-			if a.Code != http.StatusForbidden || !strings.Contains(a.body, "came from another site") {
-				t.Errorf("%s %v: %d %s", target, headers, a.Code, a.body)
+			if a.Status != http.StatusForbidden || !strings.Contains(a.Body, "came from another site") {
+				t.Errorf("%s %v: %d %s", target, headers, a.Status, a.Body)
 			}
 		}
 	}
 	if b.cookies["__Host-otp"] != before.cookies["__Host-otp"] || b.cookies["__Host-otp-start"] != before.cookies["__Host-otp-start"] {
 		t.Error("cookies changed")
 	}
-	if err := s.service.Holds(t.Context(), b.session()); err != nil {
+	if err := s.Service.Holds(t.Context(), b.session()); err != nil {
 		t.Errorf("session: %v", err)
 	}
-	s.noMessage()
+	s.NoMessage()
 	s.browser().post(link, map[string][]string{"token": {token}}).redirects(t, "/")
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
+	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 )
 
 // tour visits every page in a language, and every error's.
@@ -30,7 +31,7 @@ func tour(t *testing.T, language string) map[string]answer {
 	message := b.start("jane@example.com", "/")
 	target, token := linkTarget(t, message)
 	pages["verify"] = b.get(verify)
-	pages["verify refused"] = b.post(verify, url.Values{"code": {wrong(message.Code)}})
+	pages["verify refused"] = b.post(verify, url.Values{"code": {webtest.OtherCode(message.Code)}})
 	pages["link"] = b.get(target)
 	pages["link refused"] = b.get(link + "?token=x")
 	pages["link malformed"] = b.post(link, url.Values{"token": {"x", "y"}})
@@ -44,9 +45,7 @@ func tour(t *testing.T, language string) map[string]answer {
 	plain.Header.Set("Content-Type", "text/plain")
 	pages["media type"] = b.do(plain)
 	pages["too large"] = b.post(login, url.Values{"address": {strings.Repeat("a", 9<<10)}})
-	if err := s.store.Close(); err != nil {
-		t.Fatal(err)
-	}
+	s.FailStore(otp.ErrUnavailable)
 	pages["store down"] = b.post(login, url.Values{"address": {"jane@example.com"}})
 	pages["half signed out"] = b.post(logout, nil)
 	pages["signed out"] = b.get(logout)
@@ -60,11 +59,11 @@ func TestStatuses(t *testing.T) {
 		"login refused": 400, "verify refused": 400, "link refused": 400, "link malformed": 400,
 		"method": 405, "foreign": 403, "media type": 415, "too large": 413, "store down": 503, "half signed out": 503,
 	} {
-		if got := pages[name].Code; got != want {
+		if got := pages[name].Status; got != want {
 			t.Errorf("%s: %d, want %d", name, got, want)
 		}
 	}
-	if got := pages["method"].Header().Get("Allow"); got != "GET, HEAD, POST" {
+	if got := pages["method"].Header.Get("Allow"); got != "GET, HEAD, POST" {
 		t.Errorf("Allow %q", got)
 	}
 }
@@ -78,11 +77,11 @@ func TestHeaders(t *testing.T) {
 			"Referrer-Policy":        "strict-origin",
 			"X-Content-Type-Options": "nosniff",
 		} {
-			if got := a.Header().Values(header); len(got) != 1 || got[0] != want {
+			if got := a.Header.Values(header); len(got) != 1 || got[0] != want {
 				t.Errorf("%s: %s is %q", name, header, got)
 			}
 		}
-		policy := strings.Split(a.Header().Get("Content-Security-Policy"), "; ")
+		policy := strings.Split(a.Header.Get("Content-Security-Policy"), "; ")
 		for _, want := range []string{
 			"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'",
 			"style-src '" + hashSource(textOf(element(a.document(t), "style"))) + "'",
@@ -95,7 +94,7 @@ func TestHeaders(t *testing.T) {
 		if slices.Contains(policy, "form-action 'self'") == leads {
 			t.Errorf("%s: policy is %q", name, policy)
 		}
-		for _, cookie := range a.Result().Cookies() {
+		for _, cookie := range a.Cookies() {
 			if !strings.HasPrefix(cookie.Name, "__Host-") || !cookie.Secure || !cookie.HttpOnly ||
 				cookie.Path != "/" || cookie.Domain != "" || cookie.SameSite != http.SameSiteLaxMode {
 				t.Errorf("%s: cookie %v", name, cookie)
@@ -107,8 +106,8 @@ func TestHeaders(t *testing.T) {
 func TestPagesAreSelfContained(t *testing.T) {
 	for _, language := range []string{"en", "de"} {
 		for name, a := range tour(t, language) {
-			if !strings.HasPrefix(a.body, "<!doctype html>") {
-				t.Errorf("%s begins with %.20q", name, a.body)
+			if !strings.HasPrefix(a.Body, "<!doctype html>") {
+				t.Errorf("%s begins with %.20q", name, a.Body)
 			}
 			d := a.document(t)
 			for n := range d.Descendants() {
@@ -191,11 +190,11 @@ func TestFailHidesInternals(t *testing.T) {
 	api := New(s.pages)
 	w := httptest.NewRecorder()
 	api.Fail(w, httptest.NewRequest(http.MethodPost, login, nil), http.ErrAbortHandler)
-	a := answer{ResponseRecorder: w, body: w.Body.String()}
-	if a.Code != http.StatusInternalServerError || strings.Contains(a.body, http.ErrAbortHandler.Error()) {
-		t.Errorf("%d %s", a.Code, a.body)
+	a := answer{webtest.Answer{TB: t, Status: w.Code, Body: w.Body.String()}}
+	if a.Status != http.StatusInternalServerError || strings.Contains(a.Body, http.ErrAbortHandler.Error()) {
+		t.Errorf("%d %s", a.Status, a.Body)
 	}
-	if !strings.Contains(s.log.String(), http.ErrAbortHandler.Error()) {
+	if !strings.Contains(s.Logged(), http.ErrAbortHandler.Error()) {
 		t.Error("the error isn't logged")
 	}
 }
@@ -240,7 +239,7 @@ func FuzzReturnPath(f *testing.F) {
 	for _, address := range []string{"/private?a=1&b=%2F#c", "/%09/evil.example", "/%2Fevil.example", "/a/..//evil.example"} {
 		f.Add(address)
 	}
-	base, err := url.Parse(origin + login)
+	base, err := url.Parse(webtest.Origin + login)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -261,10 +260,10 @@ func TestStartCookieFits(t *testing.T) {
 		b := s.browser()
 		a := b.post(login, url.Values{"address": {local + "@" + domain}, "return_to": {"/" + back}})
 		a.redirects(t, verify)
-		if n := len(a.Header().Get("Set-Cookie")); n > 4096 {
+		if n := len(a.Header.Get("Set-Cookie")); n > 4096 {
 			t.Errorf("cookie has %d bytes", n)
 		}
-		b.post(verify, url.Values{"code": {s.message().Code}}).redirects(t, "/"+back)
+		b.post(verify, url.Values{"code": {s.Message().Code}}).redirects(t, "/"+back)
 	}
 }
 
@@ -289,8 +288,8 @@ func TestUnknownPages(t *testing.T) {
 		DefaultPath + "//login":  http.StatusBadRequest,
 		"/otp/login":             http.StatusOK, // the app's
 	} {
-		if a := s.browser().get(target); a.Code != want {
-			t.Errorf("%s: %d, want %d", target, a.Code, want)
+		if a := s.browser().get(target); a.Status != want {
+			t.Errorf("%s: %d, want %d", target, a.Status, want)
 		}
 	}
 }

@@ -3,191 +3,61 @@
 package portal
 
 import (
-	"context"
-	"crypto/rand"
-	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
-	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/net/html"
 
 	"github.com/caddy-otp/caddy-otp/otp"
-	"github.com/caddy-otp/caddy-otp/otp/store/bolt"
-	"github.com/caddy-otp/caddy-otp/otp/text"
-	"github.com/caddy-otp/caddy-otp/otp/token"
-	"github.com/caddy-otp/caddy-otp/otp/web"
-	"github.com/caddy-otp/caddy-otp/otp/web/gate"
+	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
 const (
-	origin = "https://app.example.com"
 	login  = DefaultPath + "/login"
 	verify = DefaultPath + "/verify"
 	link   = DefaultPath + "/link"
 	logout = DefaultPath + "/logout"
 )
 
-// site is a site with its pages, an app, a store of its own and a clock.
+// site is a site with its pages and a secret part, /private.
 type site struct {
-	t       *testing.T
-	web     *web.Site
-	pages   Config
-	service *otp.Service
-	store   *bolt.Store
-	mail    chan otp.Message
-	outbox  *outbox
-	taken   int64
-	log     *strings.Builder
-	mu      sync.Mutex
-	offset  time.Duration
+	*webtest.Site
+	pages Config
 }
 
 // setting changes what a site is made of.
-type setting func(service *otp.Config, pages *Config)
+type setting func(domain *otp.Config, pages *Config)
 
 func newSite(t *testing.T, settings ...setting) *site {
 	t.Helper()
-	s := &site{t: t, mail: make(chan otp.Message, 100), log: new(strings.Builder)}
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "otp.db"), bolt.WithClock(s.now))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	s.store, s.outbox = store, &outbox{Store: store}
-	keys, err := otp.NewKeys([]byte(rand.Text() + rand.Text()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	quiet := slog.New(slog.DiscardHandler)
-	courier := otp.NewCourier(store, 5*time.Second, quiet)
-	composer, err := text.NewComposer(text.Options{Host: "app.example.com"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	serviceConfig := otp.Config{
-		Realm:     "app.example.com",
-		PublicURL: &url.URL{Scheme: "https", Host: "app.example.com"},
-		Keys:      keys,
-		Store:     s.outbox,
-		Courier:   courier,
-		Watch:     otp.NewWatch(store, 5*time.Second, quiet),
-		Composer:  composer,
-		Senders:   map[otp.Channel][]otp.Sender{otp.Email: {recorder(s.mail)}},
-		Throttles: otp.DefaultThrottles(),
-		Timeout:   5 * time.Second,
-	}
-	pages := Config{
-		Path:     DefaultPath,
-		SiteName: "app.example.com",
-		Send:     otp.FormBoth,
-		Code: otp.CodePolicy{
-			Length: 6, Lifetime: 10 * time.Minute, SMSLifetime: 5 * time.Minute, Attempts: 5, Keep: 3,
-		},
+	s := &site{pages: Config{
+		Path:            DefaultPath,
+		SiteName:        "app.example.com",
+		Send:            otp.FormBoth,
+		Code:            webtest.CodePolicy(),
 		SessionLifetime: 7 * 24 * time.Hour,
-		Logger:          slog.New(slog.NewTextHandler(s.log, nil)),
-	}
-	for _, set := range settings {
-		set(&serviceConfig, &pages)
-	}
-	s.service = otp.NewService(serviceConfig)
-	pages.Gate = gate.New(gate.Config{
-		Service: s.service,
-		Issuer:  token.NewIssuer(s.service),
-		Cookie: &gate.SessionCookie{
-			Name:   gate.DefaultCookieName(true, ""),
-			Secure: true,
-			Sealed: token.NewSealed(keys, s.service.Realm(), "cookie"),
-			Now:    s.now,
+	}}
+	s.pages.Code.Keep = 3
+	options := webtest.Options{
+		Protect: []string{"/private"},
+		NoKey:   true,
+		Domain: func(c *otp.Config) {
+			c.Throttles = otp.DefaultThrottles()
+			for _, set := range settings {
+				set(c, &s.pages)
+			}
 		},
-		Rules:     gate.NewRules([]string{"/private"}, nil),
-		LoginPath: LoginPath(pages.Path),
+	}
+	s.Site = webtest.New(t, options, func(w *webtest.Site) wire.API {
+		s.pages.Gate, s.pages.Logger = w.Gate, w.Logger
+		return New(s.pages)
 	})
-	s.pages = pages
-	s.web = web.NewSite(web.Config{
-		Gate:      pages.Gate,
-		APIs:      []wire.API{New(pages)},
-		Origin:    origin,
-		PagesPath: pages.Path,
-		Caller: func(*http.Request) wire.Caller {
-			return wire.Caller{IP: netip.MustParseAddr("192.0.2.7"), RequestID: "r1"}
-		},
-		Logger: pages.Logger,
-	})
-	courier.Start()
-	t.Cleanup(courier.Stop)
 	return s
-}
-
-// recorder is a sender that keeps the messages.
-type recorder chan otp.Message
-
-func (r recorder) Send(_ context.Context, m otp.Message) error {
-	r <- m
-	return nil
-}
-
-func (s *site) now() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return time.Now().Add(s.offset)
-}
-
-// pass lets time go by, for the store and the cookies.
-func (s *site) pass(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.offset += d
-}
-
-// message waits for the next message.
-func (s *site) message() otp.Message {
-	s.t.Helper()
-	select {
-	case m := <-s.mail:
-		s.taken++
-		return m
-	case <-time.After(10 * time.Second):
-		s.t.Fatal("no message came")
-		return otp.Message{}
-	}
-}
-
-// noMessage checks that none was queued but those that were taken.
-func (s *site) noMessage() {
-	s.t.Helper()
-	if n := s.outbox.queued.Load() - s.taken; n != 0 {
-		s.t.Fatalf("%d messages were queued", n)
-	}
-}
-
-// outbox counts what is put into a store's outbox.
-type outbox struct {
-	otp.Store
-	queued atomic.Int64
-}
-
-func (o *outbox) Start(ctx context.Context, c otp.Challenge, m *otp.Envelope, charges ...otp.Charge) (otp.Outcome, error) {
-	outcome, err := o.Store.Start(ctx, c, m, charges...)
-	if m != nil && outcome.Result == otp.Accepted {
-		o.queued.Add(1)
-	}
-	return outcome, err
-}
-
-// app is the app behind: it says who it was told is signed in.
-func app(w http.ResponseWriter, r *http.Request) error {
-	_, err := io.WriteString(w, "app for "+r.Header.Get(gate.RemoteUser))
-	return err
 }
 
 // browser keeps cookies as browsers do.
@@ -202,35 +72,29 @@ func (s *site) browser() *browser {
 }
 
 // answer is what a browser got.
-type answer struct {
-	*httptest.ResponseRecorder
-	body string
-}
+type answer struct{ webtest.Answer }
 
 func (b *browser) do(r *http.Request) answer {
-	b.site.t.Helper()
+	b.site.Helper()
 	for name, value := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	if b.language != "" {
 		r.Header.Set("Accept-Language", b.language)
 	}
-	w := httptest.NewRecorder()
-	if err := b.site.web.ServeHTTP(w, r, app); err != nil {
-		b.site.t.Fatal(err)
-	}
-	for _, cookie := range w.Result().Cookies() {
+	a := answer{b.site.Do(r)}
+	for _, cookie := range a.Cookies() {
 		if cookie.MaxAge < 0 {
 			delete(b.cookies, cookie.Name)
 		} else {
 			b.cookies[cookie.Name] = cookie.Value
 		}
 	}
-	return answer{ResponseRecorder: w, body: w.Body.String()}
+	return a
 }
 
 func (b *browser) get(target string) answer {
-	b.site.t.Helper()
+	b.site.Helper()
 	r := httptest.NewRequest(http.MethodGet, target, nil)
 	r.Header.Set("Accept", "text/html")
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
@@ -238,7 +102,7 @@ func (b *browser) get(target string) answer {
 }
 
 func (b *browser) post(target string, form url.Values) answer {
-	b.site.t.Helper()
+	b.site.Helper()
 	return b.do(newPost(target, form))
 }
 
@@ -246,7 +110,7 @@ func (b *browser) post(target string, form url.Values) answer {
 func newPost(target string, form url.Values) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Origin", origin)
+	r.Header.Set("Origin", webtest.Origin)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	return r
 }
@@ -262,53 +126,53 @@ func (b *browser) copy() *browser {
 
 // start asks for a message and returns it.
 func (b *browser) start(address, returnTo string) otp.Message {
-	b.site.t.Helper()
-	b.post(login, url.Values{"address": {address}, "return_to": {returnTo}}).redirects(b.site.t, verify)
-	return b.site.message()
+	b.site.Helper()
+	b.post(login, url.Values{"address": {address}, "return_to": {returnTo}}).redirects(b.site, verify)
+	return b.site.Message()
 }
 
 // signIn signs in with a code.
 func (b *browser) signIn(address string) {
-	b.site.t.Helper()
-	b.post(verify, url.Values{"code": {b.start(address, "/").Code}}).redirects(b.site.t, "/")
+	b.site.Helper()
+	b.post(verify, url.Values{"code": {b.start(address, "/").Code}}).redirects(b.site, "/")
 	b.session()
 }
 
 // session returns the session in the browser's cookie.
 func (b *browser) session() otp.Session {
-	b.site.t.Helper()
+	b.site.Helper()
 	x, _, _, err := b.site.pages.Gate.Cookie.Sealed.Open(b.cookies["__Host-otp"])
 	if err != nil {
-		b.site.t.Fatal("browser has no session")
+		b.site.Fatal("browser has no session")
 	}
 	return x
 }
 
 func (b *browser) hasSession() bool { return b.cookies["__Host-otp"] != "" }
 
-func (a answer) redirects(t *testing.T, want string) {
+func (a answer) redirects(t testing.TB, want string) {
 	t.Helper()
-	if got := a.Header().Get("Location"); a.Code != http.StatusSeeOther || got != want {
-		t.Fatalf("got %d to %q, want 303 to %q: %s", a.Code, got, want, a.alert(t))
+	if got := a.Header.Get("Location"); a.Status != http.StatusSeeOther || got != want {
+		t.Fatalf("got %d to %q, want 303 to %q: %s", a.Status, got, want, a.alert(t))
 	}
 }
 
 // shows checks a page's status and alert.
-func (a answer) shows(t *testing.T, status int, alert string) {
+func (a answer) shows(t testing.TB, status int, alert string) {
 	t.Helper()
-	if got := a.alert(t); a.Code != status || got != alert {
-		t.Fatalf("got %d %q, want %d %q", a.Code, got, status, alert)
+	if got := a.alert(t); a.Status != status || got != alert {
+		t.Fatalf("got %d %q, want %d %q", a.Status, got, status, alert)
 	}
 }
 
-func (a answer) alert(t *testing.T) string {
+func (a answer) alert(t testing.TB) string {
 	t.Helper()
 	return textOf(find(a.document(t), func(n *html.Node) bool { return attribute(n, "role") == "alert" }))
 }
 
-func (a answer) document(t *testing.T) *html.Node {
+func (a answer) document(t testing.TB) *html.Node {
 	t.Helper()
-	n, err := html.Parse(strings.NewReader(a.body))
+	n, err := html.Parse(strings.NewReader(a.Body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +226,7 @@ func textOf(n *html.Node) string {
 func linkTarget(t *testing.T, m otp.Message) (target, token string) {
 	t.Helper()
 	u, err := url.Parse(m.Link)
-	if err != nil || u.Scheme+"://"+u.Host != origin {
+	if err != nil || u.Scheme+"://"+u.Host != webtest.Origin {
 		t.Fatalf("link doesn't begin with the public URL: %v", err)
 	}
 	return u.RequestURI(), u.Query().Get("token")

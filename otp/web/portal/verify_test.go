@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 )
 
 const (
@@ -24,15 +25,15 @@ func TestWrongCode(t *testing.T) {
 	b := s.browser()
 	code := b.start("jane@example.com", "/").Code
 	for range 4 {
-		b.post(verify, url.Values{"code": {wrong(code)}}).shows(t, http.StatusBadRequest, wrongAlert)
+		b.post(verify, url.Values{"code": {webtest.OtherCode(code)}}).shows(t, http.StatusBadRequest, wrongAlert)
 	}
-	b.post(verify, url.Values{"code": {wrong(code)}}).shows(t, http.StatusBadRequest, exhaustedAlert)
+	b.post(verify, url.Values{"code": {webtest.OtherCode(code)}}).shows(t, http.StatusBadRequest, exhaustedAlert)
 	b.post(verify, url.Values{"code": {code}}).shows(t, http.StatusBadRequest, exhaustedAlert)
 	if b.hasSession() {
 		t.Fatal("signed in without a live code")
 	}
 	b.post(login, url.Values{"again": {"1"}}).redirects(t, verify)
-	b.post(verify, url.Values{"code": {s.message().Code}}).redirects(t, "/")
+	b.post(verify, url.Values{"code": {s.Message().Code}}).redirects(t, "/")
 }
 
 func TestNoCodeIsNoGuess(t *testing.T) {
@@ -52,14 +53,14 @@ func TestExpiredCode(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()
 	code := b.start("jane@example.com", "/").Code
-	s.pass(10 * time.Minute)
+	s.Advance(10 * time.Minute)
 	b.post(verify, url.Values{"code": {code}}).shows(t, http.StatusBadRequest, expiredAlert)
 
-	s.pass(5 * time.Minute)
+	s.Advance(5 * time.Minute)
 	b.post(verify, url.Values{"code": {code}}).redirects(t, login+"?restart=1")
 	page := b.get(login + "?restart=1")
 	if named(page.document(t), "role", "status") == nil {
-		t.Errorf("nothing says why: %s", page.body)
+		t.Errorf("nothing says why: %s", page.Body)
 	}
 }
 
@@ -69,7 +70,7 @@ func TestUsedCode(t *testing.T) {
 	code := b.start("jane@example.com", "/").Code
 	late := b.copy()
 	b.post(verify, url.Values{"code": {code}}).redirects(t, "/")
-	s.pass(otp.RepeatWindow + time.Second)
+	s.Advance(otp.RepeatWindow + time.Second)
 	late.post(verify, url.Values{"code": {code}}).shows(t, http.StatusBadRequest, wrongAlert)
 }
 
@@ -80,7 +81,7 @@ func TestRepeatedVerify(t *testing.T) {
 	code := first.start("jane@example.com", "/private").Code
 	second := first.copy()
 	other := s.browser()
-	s.pass(time.Second)
+	s.Advance(time.Second)
 	other.start("jane@example.com", "/")
 
 	first.post(verify, url.Values{"code": {code}}).redirects(t, "/private")
@@ -100,21 +101,21 @@ func TestVerifyCoolDown(t *testing.T) {
 	message := b.start("jane@example.com", "/")
 	for range 2 {
 		for range 4 {
-			b.post(verify, url.Values{"code": {wrong(message.Code)}}).shows(t, http.StatusBadRequest, wrongAlert)
+			b.post(verify, url.Values{"code": {webtest.OtherCode(message.Code)}}).shows(t, http.StatusBadRequest, wrongAlert)
 		}
-		b.post(verify, url.Values{"code": {wrong(message.Code)}}).shows(t, http.StatusBadRequest, exhaustedAlert)
+		b.post(verify, url.Values{"code": {webtest.OtherCode(message.Code)}}).shows(t, http.StatusBadRequest, exhaustedAlert)
 		b.post(login, url.Values{"again": {"1"}}).redirects(t, verify)
-		message = s.message()
+		message = s.Message()
 	}
 	a := b.post(verify, url.Values{"code": {message.Code}})
 	a.shows(t, http.StatusTooManyRequests,
 		"There were too many wrong codes for this address. Open the link in the message, or try again in 30 seconds.")
-	if a.Header().Get("Retry-After") != "30" || b.hasSession() {
-		t.Errorf("Retry-After %q", a.Header().Get("Retry-After"))
+	if a.Header.Get("Retry-After") != "30" || b.hasSession() {
+		t.Errorf("Retry-After %q", a.Header.Get("Retry-After"))
 	}
 	target, token := linkTarget(t, message)
-	if page := b.get(target); page.Code != http.StatusOK {
-		t.Fatalf("link page: %d", page.Code)
+	if page := b.get(target); page.Status != http.StatusOK {
+		t.Fatalf("link page: %d", page.Status)
 	}
 	b.post(link, url.Values{"token": {token}}).redirects(t, "/")
 	b.session()
@@ -125,18 +126,18 @@ func TestStartInCoolDown(t *testing.T) {
 	b := s.browser()
 	code := b.start("jane@example.com", "/").Code
 	for range 4 {
-		b.post(verify, url.Values{"code": {wrong(code)}})
+		b.post(verify, url.Values{"code": {webtest.OtherCode(code)}})
 	}
-	b.post(verify, url.Values{"code": {wrong(code)}})
+	b.post(verify, url.Values{"code": {webtest.OtherCode(code)}})
 	b.post(login, url.Values{"again": {"1"}}).redirects(t, verify)
-	code = s.message().Code
+	code = s.Message().Code
 	for range 5 {
-		b.post(verify, url.Values{"code": {wrong(code)}})
+		b.post(verify, url.Values{"code": {webtest.OtherCode(code)}})
 	}
 	const alert = "There were too many wrong codes for this address. Try again in 30 seconds."
 	b.post(login, url.Values{"again": {"1"}}).shows(t, http.StatusTooManyRequests, alert)
 	b.post(login, url.Values{"address": {"jane@example.com"}}).shows(t, http.StatusTooManyRequests, alert)
-	s.noMessage()
+	s.NoMessage()
 }
 
 func TestVerifyThrottled(t *testing.T) {
@@ -146,7 +147,7 @@ func TestVerifyThrottled(t *testing.T) {
 	b := s.browser()
 	code := b.start("jane@example.com", "/").Code
 	for range 6 {
-		b.post(verify, url.Values{"code": {wrong(code)}})
+		b.post(verify, url.Values{"code": {webtest.OtherCode(code)}})
 	}
 	b.post(verify, url.Values{"code": {code}}).
 		shows(t, http.StatusTooManyRequests, "You have asked too often. Try again in 10 minutes.")
@@ -185,7 +186,7 @@ func TestVerifyWithoutAttempt(t *testing.T) {
 			}
 		})
 	}
-	s.noMessage()
+	s.NoMessage()
 }
 
 func TestNewSessionEndsTheOld(t *testing.T) {
@@ -198,7 +199,7 @@ func TestNewSessionEndsTheOld(t *testing.T) {
 	if b.session().ID == planted.ID || b.session().Address.String() != "jane@example.com" {
 		t.Error("the session wasn't replaced")
 	}
-	if err := s.service.Holds(t.Context(), planted); !errors.Is(err, otp.ErrNoSession) {
+	if err := s.Service.Holds(t.Context(), planted); !errors.Is(err, otp.ErrNoSession) {
 		t.Errorf("the old session: %v", err)
 	}
 }
@@ -208,9 +209,7 @@ func TestStoreDownOnVerify(t *testing.T) {
 	b := s.browser()
 	message := b.start("jane@example.com", "/")
 	_, token := linkTarget(t, message)
-	if err := s.store.Close(); err != nil {
-		t.Fatal(err)
-	}
+	s.FailStore(otp.ErrUnavailable)
 	for target, form := range map[string]url.Values{
 		verify: {"code": {message.Code}},
 		login:  {"again": {"1"}},
@@ -218,8 +217,8 @@ func TestStoreDownOnVerify(t *testing.T) {
 	} {
 		a := b.post(target, form)
 		a.shows(t, http.StatusServiceUnavailable, "Signing in isn't possible right now. Try again in 1 second.")
-		if a.Header().Get("Retry-After") != "1" || b.hasSession() {
-			t.Errorf("%s: Retry-After %q", target, a.Header().Get("Retry-After"))
+		if a.Header.Get("Retry-After") != "1" || b.hasSession() {
+			t.Errorf("%s: Retry-After %q", target, a.Header.Get("Retry-After"))
 		}
 	}
 }

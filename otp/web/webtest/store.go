@@ -9,9 +9,9 @@ import (
 	"github.com/caddy-otp/caddy-otp/otp"
 )
 
-// Fail makes the store fail with an error whatever a request asks of it; nil
+// FailStore makes the store fail with an error whatever a request asks of it; nil
 // lets it work again.
-func (s *Site) Fail(err error) { s.store.failure.Store(&err) }
+func (s *Site) FailStore(err error) { s.store.failure.Store(&err) }
 
 // Starts returns how many starts have reached the store.
 func (s *Site) Starts() int64 { return s.store.starts.Load() }

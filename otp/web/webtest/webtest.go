@@ -217,8 +217,8 @@ func (s *running) Now() time.Time {
 // Advance moves that time forward.
 func (s *running) Advance(d time.Duration) { s.ahead.Add(int64(d)) }
 
-// Log is what the site has logged so far.
-func (s *running) Log() string { return s.log.String() }
+// Logged is what the site has logged so far.
+func (s *running) Logged() string { return s.log.String() }
 
 // SignInBy opens a session with a code as an API of another name would, and
 // returns it with its access token.
