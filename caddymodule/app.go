@@ -34,6 +34,7 @@ type App struct {
 	// Defaults for all sites.
 	Options
 
+	ctx     caddy.Context // for Start, which has none of its own
 	logger  *slog.Logger
 	poolKey string
 	store   *pooledStore
@@ -52,6 +53,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 
 // Provision resolves the secrets and finds the store. It opens nothing.
 func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx = ctx
 	a.logger = ctx.Slogger()
 	a.realms = make(map[string]bool)
 	secrets, err := a.resolveSecrets()
@@ -125,6 +127,9 @@ func (a *App) claimRealm(realm string) error {
 // Start opens the store and begins to deliver messages and to follow
 // revocations.
 func (a *App) Start() error {
+	if err := checkPlacement(a.ctx); err != nil {
+		return err
+	}
 	if _, err := a.store.open(); err != nil {
 		return err
 	}
