@@ -5,6 +5,7 @@
 package web
 
 import (
+	"cmp"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -113,30 +114,35 @@ func (s *Site) dispatch(w http.ResponseWriter, r *http.Request, res *resource) b
 		if res.fail == nil {
 			return false
 		}
+		limitBody(w)
 		w.Header().Set("Allow", strings.Join(res.methods(), ", "))
 		s.answer(w, r, res.fail, func(w http.ResponseWriter, r *http.Request) {
 			res.fail.Fail(w, r, wire.ErrMethod)
 		})
 		return true
 	}
-	connection := http.NewResponseController(w)
-	_ = connection.SetReadDeadline(time.Now().Add(bodyDeadline)) // not every writer can; those have no slow bodies
+	limitBody(w)
 	for _, e := range candidates {
 		if e.Owns == nil || e.Owns(r) {
 			s.serve(w, r, e)
-			_ = connection.SetReadDeadline(time.Time{})
 			return true
 		}
 	}
 	for _, e := range candidates {
 		if e.api.Exclusive {
 			s.serve(w, r, e)
-			_ = connection.SetReadDeadline(time.Time{})
 			return true
 		}
 	}
-	_ = connection.SetReadDeadline(time.Time{})
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the app's own time begins
 	return false
+}
+
+// limitBody gives the rest of a request its time to arrive. After an answer
+// of ours it stays so: the server reads what is left of a body before it
+// sends the answer, and sets the next request's deadline itself.
+func limitBody(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyDeadline)) // not every writer can; those have no slow bodies
 }
 
 func (res *resource) taking(method string) []endpoint {
@@ -173,7 +179,7 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 		case r.TLS != nil && !r.TLS.HandshakeComplete:
 			handle = failWith(e.api, wire.ErrEarlyData)
 		case origin == wire.Foreign:
-			handle = failWith(e.api, wire.ErrCrossSite)
+			handle = failWith(e.api, s.foreign(r))
 		}
 	}
 	if origin == wire.Allowed {
@@ -186,11 +192,25 @@ func failWith(api *wire.API, err error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { api.Fail(w, r, err) }
 }
 
+// foreign returns what is wrong with a request's origin, and tells the log:
+// somebody whose site was set up with another address sees nothing else.
+func (s *Site) foreign(r *http.Request) error {
+	origin := r.Header.Get("Origin")
+	if _, host, found := strings.Cut(origin, "://"); !found || host != r.Host {
+		s.Logger.Info("refused a request from another site", slog.String("origin", origin))
+		return wire.ErrCrossSite
+	}
+	s.Logger.Warn("the site was opened at another address than its public_url; make them the same",
+		slog.String("opened_at", origin), slog.String("public_url", s.Origin))
+	return wire.ErrOtherAddress
+}
+
 // preflight answers for origins that may call an endpoint of the path.
 func (s *Site) preflight(w http.ResponseWriter, r *http.Request, res *resource) bool {
 	alwaysOurs := false
 	for _, e := range res.endpoints {
 		if origin := wire.JudgeOrigin(r, s.Origin, e.api.Origins); origin == wire.Allowed || origin == wire.SameOrigin {
+			limitBody(w)
 			s.answer(w, r, e.api, func(w http.ResponseWriter, r *http.Request) {
 				wire.Preflight(w, r, res.methods())
 			})
@@ -199,6 +219,7 @@ func (s *Site) preflight(w http.ResponseWriter, r *http.Request, res *resource) 
 		alwaysOurs = alwaysOurs || e.Owns == nil || e.api.Exclusive
 	}
 	if alwaysOurs {
+		limitBody(w)
 		s.answer(w, r, res.endpoints[0].api, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Add("Vary", "Origin")
 			w.WriteHeader(http.StatusNoContent)
@@ -222,7 +243,7 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, api *wire.API, han
 		slog.String("api", api.Name),
 		slog.String("method", r.Method),
 		slog.String("path", r.URL.Path),
-		slog.Int("status", recorder.status),
+		slog.Int("status", cmp.Or(recorder.status, http.StatusOK)),
 		slog.Duration("duration", time.Since(began)),
 		slog.String("request_id", caller.RequestID),
 	)
@@ -265,8 +286,11 @@ func (s *Site) isDisguised(u *url.URL) bool {
 
 // mayFold is a quick look that spares most of the app's requests the
 // canonical form: only a path in the spelling of one of ours, or below our
-// pages, goes on.
+// pages, or with a segment that ends in a blank or a dot, goes on.
 func (s *Site) mayFold(path string) bool {
+	if strings.Contains(path, "./") || strings.Contains(path, " /") {
+		return true
+	}
 	if len(path) >= len(s.PagesPath) && strings.EqualFold(path[:len(s.PagesPath)], s.PagesPath) {
 		return true
 	}
@@ -285,6 +309,7 @@ func (s *Site) refusePath(w http.ResponseWriter, r *http.Request) {
 	if gate.Ambiguous(r.URL) {
 		status = http.StatusBadRequest
 	}
+	limitBody(w)
 	pages := wire.API{Name: "portal"}
 	s.answer(w, r, &pages, func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, http.StatusText(status), status)
