@@ -85,8 +85,11 @@ func forProduction(t *testing.T, example string) string {
 			_, text, _ := strings.Cut(begin, ":")
 			text = strings.TrimSpace(text)
 			switch {
-			case text == "remove the four lines above":
-				lines = lines[:len(lines)-4]
+			case text == "remove the five lines above":
+				lines = lines[:len(lines)-5]
+			case text == "remove the line above":
+				lines = lines[:len(lines)-1]
+			case strings.HasPrefix(text, "remove, or"):
 			case len(lines) > 0 && strings.HasSuffix(lines[len(lines)-1], "{") && !strings.HasPrefix(lines[len(lines)-1], "\t"):
 				lines[len(lines)-1] = text + " {"
 			case text != "":
