@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -62,7 +63,7 @@ func (m *memory) Revocations(context.Context, otp.Cursor) ([]otp.Revocation, otp
 // house is a gate and what it stands in front of.
 type house struct {
 	*Gate
-	t     *testing.T
+	t     testing.TB
 	store *memory
 	// ahead is how far the cookie's clock is.
 	ahead time.Duration
@@ -89,7 +90,7 @@ func testKeys(t testing.TB, names ...string) *otp.Keys {
 }
 
 // newHouse returns a gate that protects /admin, but for /admin/open.
-func newHouse(t *testing.T, change func(*Config, *otp.Config)) *house {
+func newHouse(t testing.TB, change func(*Config, *otp.Config)) *house {
 	t.Helper()
 	h := &house{t: t, store: &memory{records: make(map[string][]byte)}}
 	oc := otp.Config{
@@ -440,5 +441,35 @@ func TestUpgrades(t *testing.T) {
 				t.Errorf("%q becomes %q", tc.sent, got)
 			}
 		}
+	}
+}
+
+// BenchmarkServe is what the gate adds to a request of the app.
+func BenchmarkServe(b *testing.B) {
+	h := newHouse(b, nil)
+	jane := session(b, "jane@example.com")
+	raw, err := h.Issuer.SignAccess(b.Context(), jane, time.Hour, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	cookie := h.Cookie.Name + "=" + h.sealed(jane)
+	w := httptest.NewRecorder()
+	next := func(http.ResponseWriter, *http.Request) error { return nil }
+	for name, header := range map[string]http.Header{
+		"anonymous": {"Accept": {"*/*"}},
+		"cookie":    {"Cookie": {cookie}},
+		"bearer":    {"Authorization": {"Bearer " + raw}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				clear(r.Header) // the gate takes our cookie out of it
+				maps.Copy(r.Header, header)
+				if err := h.Serve(w, r, next); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
