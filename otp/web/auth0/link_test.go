@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 )
 
 // followLink has a link sent with these authParams, redeems it as the pages
@@ -21,16 +22,16 @@ func (r *rig) followLink(t *testing.T, c Client, params fields) *http.Response {
 	if params != nil {
 		f = f.with("authParams", params)
 	}
-	r.post(t, startPath, f).wantOK(t)
-	sealed, ok := strings.CutPrefix(r.message(t).Link, siteURL+testLinkPath)
+	r.post(t, startPath, f).Want(http.StatusOK)
+	sealed, ok := strings.CutPrefix(r.In(t).Message().Link, webtest.Origin+testLinkPath)
 	if !ok || strings.Contains(sealed, "example") {
 		t.Fatal("no sealed link")
 	}
-	l, err := r.service.OpenLink(sealed)
+	l, err := r.Service.OpenLink(sealed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := r.service.VerifyLink(t.Context(), l, otp.Presented{Lifetime: 7 * 24 * time.Hour})
+	v, err := r.Service.VerifyLink(t.Context(), l, otp.Presented{Lifetime: 7 * 24 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +45,7 @@ func (r *rig) finishLink(l otp.Link, v otp.Verification) *http.Response {
 }
 
 func TestLinkTarget(t *testing.T) {
-	r := newRig(t, nil)
+	r := newRig(t, webtest.Options{SMS: true})
 	for _, test := range []struct {
 		name   string
 		client Client
@@ -60,9 +61,9 @@ func TestLinkTarget(t *testing.T) {
 		{"no callback", other, fields{"state": "s"}, "/"},
 		{"not the client's", other, fields{"redirect_uri": callback}, ""},
 		{"a longer one", regular, fields{"redirect_uri": callback + "/x"}, ""},
-		{"another host", regular, fields{"redirect_uri": "https://app.example.com.evil.example/callback"}, ""},
-		{"another spelling", regular, fields{"redirect_uri": "https://APP.example.com/callback"}, ""},
-		{"with a user", regular, fields{"redirect_uri": "https://app.example.com@evil.example/callback"}, ""},
+		{"another host", regular, fields{"redirect_uri": "https://spa.example.com.evil.example/callback"}, ""},
+		{"another spelling", regular, fields{"redirect_uri": "https://SPA.example.com/callback"}, ""},
+		{"with a user", regular, fields{"redirect_uri": "https://spa.example.com@evil.example/callback"}, ""},
 		{"no scheme", regular, fields{"redirect_uri": "//evil.example"}, ""},
 		{"script", regular, fields{"redirect_uri": "javascript:alert(1)"}, ""},
 	} {
@@ -80,7 +81,7 @@ func TestLinkTarget(t *testing.T) {
 }
 
 func TestLinkTokens(t *testing.T) {
-	r := newRig(t, nil)
+	r := newRig(t, webtest.Options{SMS: true})
 	for _, test := range []struct {
 		responseType, scope string
 		access, id          bool
@@ -113,8 +114,8 @@ func TestLinkTokens(t *testing.T) {
 				if values.Get("token_type") != "Bearer" || values.Get("expires_in") != "86400" {
 					t.Errorf("%s for %s s", values.Get("token_type"), values.Get("expires_in"))
 				}
-				access := header{"Authorization", "Bearer " + values.Get("access_token")}
-				r.do(t, http.MethodGet, userinfoPath, "", "", access).wantOK(t)
+				access := webtest.Bearer(values.Get("access_token"))
+				r.do(t, http.MethodGet, userinfoPath, "", "", access...).Want(http.StatusOK)
 			}
 			if test.id {
 				claims := r.verifyToken(t, values.Get("id_token"))
@@ -132,7 +133,7 @@ func TestLinkTokens(t *testing.T) {
 // TestLinkOfAnother has links that aren't this dialect's to finish, or not
 // any more.
 func TestLinkOfAnother(t *testing.T) {
-	r := newRig(t, nil)
+	r := newRig(t, webtest.Options{SMS: true})
 	for _, l := range []otp.Link{
 		{Dialect: Name, Client: "gone", Payload: []byte("{}")},
 		{Dialect: "portal", Client: regular.ID, Payload: []byte("{}")},

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 )
 
 // TestOutage has a store that fails, on every endpoint that needs it.
@@ -25,11 +26,11 @@ func TestOutage(t *testing.T) {
 		{"defect", errors.New(secret), 500, "server_error", "Internal error"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, nil)
+			r := newRig(t, webtest.Options{SMS: true})
 			email := r.newEmail()
 			code := r.emailCode(t, regular, email)
 			login := r.login(t, regular, "offline_access")
-			r.store.fail(test.failure)
+			r.FailStore(test.failure)
 			for name, a := range map[string]answer{
 				"start":   r.post(t, startPath, startEmail(regular, r.newEmail())),
 				"token":   r.post(t, tokenPath, redeem(regular, "email", email, code)),
@@ -38,17 +39,17 @@ func TestOutage(t *testing.T) {
 					"client_id": regular.ID, "client_secret": regular.Secret, "token": login.text("refresh_token"),
 				}),
 			} {
-				a.want(t, test.status, test.code, test.description)
-				if got := a.header.Get("Retry-After") != ""; got != (test.status == 503) {
-					t.Errorf("%s: Retry-After %q", name, a.header.Get("Retry-After"))
+				a.wantRefusal(t, test.status, test.code, test.description)
+				if got := a.Header.Get("Retry-After") != ""; got != (test.status == 503) {
+					t.Errorf("%s: Retry-After %q", name, a.Header.Get("Retry-After"))
 				}
-				if strings.Contains(a.raw, secret) {
-					t.Errorf("%s tells what is wrong inside: %s", name, a.raw)
+				if strings.Contains(a.Body, secret) {
+					t.Errorf("%s tells what is wrong inside: %s", name, a.Body)
 				}
 			}
-			r.store.fail(nil)
-			r.post(t, tokenPath, redeem(regular, "email", email, code)).wantOK(t)
-			r.post(t, tokenPath, refresh(regular, login.text("refresh_token"))).wantOK(t)
+			r.FailStore(nil)
+			r.post(t, tokenPath, redeem(regular, "email", email, code)).Want(http.StatusOK)
+			r.post(t, tokenPath, refresh(regular, login.text("refresh_token"))).Want(http.StatusOK)
 		})
 	}
 }
@@ -56,18 +57,18 @@ func TestOutage(t *testing.T) {
 // TestOutageBeforeTheFirstKey has a store that fails before the realm has a
 // key.
 func TestOutageBeforeTheFirstKey(t *testing.T) {
-	r := newRig(t, nil)
-	r.store.fail(otp.ErrUnavailable)
-	r.do(t, http.MethodGet, jwksPath, "", "").want(t, 503, "temporarily_unavailable", errUnavailable.Description)
-	r.store.fail(nil)
-	r.do(t, http.MethodGet, jwksPath, "", "").wantOK(t)
+	r := newRig(t, webtest.Options{NoKey: true})
+	r.FailStore(otp.ErrUnavailable)
+	r.do(t, http.MethodGet, jwksPath, "", "").wantRefusal(t, 503, "temporarily_unavailable", errUnavailable.Description)
+	r.FailStore(nil)
+	r.do(t, http.MethodGet, jwksPath, "", "").Want(http.StatusOK)
 }
 
 // TestLinkWithoutKey has a link whose tokens can't be signed: the application
 // hears of it.
 func TestLinkWithoutKey(t *testing.T) {
-	r := newRig(t, nil)
-	r.store.fail(otp.ErrUnavailable)
+	r := newRig(t, webtest.Options{NoKey: true})
+	r.FailStore(otp.ErrUnavailable)
 	response := r.finishLink(otp.Link{
 		Dialect: Name, Client: regular.ID, Payload: []byte(`{"response_type":"token","state":"s"}`),
 	}, otp.Verification{})

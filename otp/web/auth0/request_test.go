@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
@@ -16,12 +17,12 @@ const foreignOrigin = "https://evil.example"
 
 // TestBadStart has what is refused before the store hears of it.
 func TestBadStart(t *testing.T) {
-	r := newRig(t, nil)
+	r := newRig(t, webtest.Options{SMS: true})
 	good := startEmail(regular, "a@example.org").json(t)
 	large := startEmail(regular, "a@example.org").with("authParams", fields{"x": strings.Repeat("x", wire.MaxBody)}).json(t)
 	for _, test := range []struct {
 		name, contentType, body string
-		headers                 []header
+		headers                 []string
 		status                  int
 		code, description       string
 	}{
@@ -31,11 +32,11 @@ func TestBadStart(t *testing.T) {
 		{name: "key twice", contentType: jsonBody, body: `{"email":"b@example.org",` + good[1:], status: 400, code: "bad.request", description: wire.ErrMalformed.Error()},
 		{name: "array", contentType: jsonBody, body: "[" + good + "]", status: 400, code: "bad.request", description: wire.ErrMalformed.Error()},
 		{name: "form", contentType: formBody, body: startEmail(regular, "a@example.org").form(), status: 415, code: "bad.request", description: wire.ErrMediaType.Error()},
-		{name: "encoded", contentType: jsonBody, body: good, headers: []header{{"Content-Encoding", "gzip"}}, status: 415, code: "bad.request", description: wire.ErrMediaType.Error()},
+		{name: "encoded", contentType: jsonBody, body: good, headers: []string{"Content-Encoding", "gzip"}, status: 415, code: "bad.request", description: wire.ErrMediaType.Error()},
 		{name: "large", contentType: jsonBody, body: large, status: 413, code: "bad.request", description: wire.ErrTooLarge.Error()},
-		{name: "foreign page", contentType: jsonBody, body: good, headers: []header{{"Origin", foreignOrigin}}, status: 403, code: "access_denied", description: "The origin is not allowed"},
-		{name: "foreign page's text", contentType: plainBody, body: good, headers: []header{{"Origin", foreignOrigin}, {"Sec-Fetch-Site", "cross-site"}}, status: 403, code: "access_denied", description: "The origin is not allowed"},
-		{name: "allowed page's text", contentType: plainBody, body: good, headers: []header{{"Origin", appOrigin}, {"Sec-Fetch-Site", "cross-site"}}, status: 415, code: "bad.request", description: wire.ErrMediaType.Error()},
+		{name: "foreign page", contentType: jsonBody, body: good, headers: []string{"Origin", foreignOrigin}, status: 403, code: "access_denied", description: "The origin is not allowed"},
+		{name: "foreign page's text", contentType: plainBody, body: good, headers: []string{"Origin", foreignOrigin, "Sec-Fetch-Site", "cross-site"}, status: 403, code: "access_denied", description: "The origin is not allowed"},
+		{name: "allowed page's text", contentType: plainBody, body: good, headers: []string{"Origin", spaOrigin, "Sec-Fetch-Site", "cross-site"}, status: 415, code: "bad.request", description: wire.ErrMediaType.Error()},
 		{name: "client_id a number", contentType: jsonBody, body: `{"client_id":1}`, status: 400, code: "bad.client_id", description: "error in client_id - invalid type: number (expected string)"},
 		{name: "client_id null", contentType: jsonBody, body: `{"client_id":null}`, status: 400, code: "bad.client_id", description: "Missing required property: client_id"},
 		{name: "connection a boolean", contentType: jsonBody, body: `{"client_id":"web","connection":true}`, status: 400, code: "bad.connection", description: "error in connection - invalid type: boolean (expected string)"},
@@ -49,29 +50,29 @@ func TestBadStart(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r.do(t, http.MethodPost, startPath, test.contentType, test.body, test.headers...).
-				want(t, test.status, test.code, test.description)
+				wantRefusal(t, test.status, test.code, test.description)
 		})
 	}
-	if n := r.store.starts.Load(); n != 0 {
+	if n := r.Starts(); n != 0 {
 		t.Errorf("%d starts reached the store", n)
 	}
 }
 
 func TestStartTakesPostOnly(t *testing.T) {
-	r := newRig(t, nil)
+	r := newRig(t, webtest.Options{SMS: true})
 	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
 		a := r.do(t, method, startPath+"?client_id=web", "", "")
-		a.want(t, 405, "method_not_allowed", "Method not allowed")
-		if a.header.Get("Allow") != "POST" {
-			t.Errorf("Allow %q", a.header.Get("Allow"))
+		a.wantRefusal(t, 405, "method_not_allowed", "Method not allowed")
+		if a.Header.Get("Allow") != "POST" {
+			t.Errorf("Allow %q", a.Header.Get("Allow"))
 		}
 	}
 }
 
 // TestWhose has the requests on paths that the app behind may have too.
 func TestWhose(t *testing.T) {
-	shared := newRig(t, nil)
-	exclusive := newRig(t, func(c *rigConfig) { c.exclusive = true })
+	shared := newRig(t, webtest.Options{SMS: true})
+	exclusive := newRig(t, webtest.Options{SMS: true}, func(c *Config) { c.Exclusive = true })
 	otpGrant := redeem(regular, "email", "a@example.org", "123456")
 	for _, test := range []struct {
 		name               string
@@ -89,93 +90,94 @@ func TestWhose(t *testing.T) {
 		{"userinfo of nobody", "GET", userinfoPath, "", 401, "unauthorized"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if a := shared.do(t, test.method, test.path, jsonBody, test.body); !a.fromApp() || a.raw != test.body {
-				t.Errorf("app didn't get it whole: %d, %d bytes of %d", a.status, len(a.raw), len(test.body))
+			if a := shared.do(t, test.method, test.path, jsonBody, test.body); !a.FromApp() || a.Body != test.body {
+				t.Errorf("app didn't get it whole: %d, %d bytes of %d", a.Status, len(a.Body), len(test.body))
 			}
-			if a := exclusive.do(t, test.method, test.path, jsonBody, test.body); a.fromApp() || a.status != test.status || a.text("error") != test.code {
-				t.Errorf("exclusive: %d %s", a.status, a.raw)
+			if a := exclusive.do(t, test.method, test.path, jsonBody, test.body); a.FromApp() || a.Status != test.status || a.text("error") != test.code {
+				t.Errorf("exclusive: %d %s", a.Status, a.Body)
 			}
 		})
 	}
-	garbage := header{"Authorization", "Bearer garbage"}
-	if a := shared.do(t, http.MethodGet, userinfoPath, "", "", garbage); !a.fromApp() {
+	garbage := webtest.Bearer("garbage")
+	if a := shared.do(t, http.MethodGet, userinfoPath, "", "", garbage...); !a.FromApp() {
 		t.Error("a foreign bearer isn't the app's")
 	}
-	exclusive.do(t, http.MethodGet, userinfoPath, "", "", garbage).want(t, 401, "unauthorized", "Unauthorized")
+	exclusive.do(t, http.MethodGet, userinfoPath, "", "", garbage...).wantRefusal(t, 401, "unauthorized", "Unauthorized")
 	for _, path := range []string{tokenPath, revokePath} {
-		if a := shared.do(t, http.MethodGet, path, "", ""); !a.fromApp() {
+		if a := shared.do(t, http.MethodGet, path, "", ""); !a.FromApp() {
 			t.Errorf("GET %s isn't the app's", path)
 		}
 	}
 }
 
 func TestWithoutClients(t *testing.T) {
-	r := newRig(t, func(c *rigConfig) { c.clients = nil })
+	r := newRig(t, webtest.Options{}, withClients())
 	for _, path := range []string{jwksPath, discoveryPath} {
-		if a := r.do(t, http.MethodGet, path, "", ""); !a.fromApp() {
+		if a := r.do(t, http.MethodGet, path, "", ""); !a.FromApp() {
 			t.Errorf("%s isn't the app's", path)
 		}
 	}
-	r.post(t, startPath, startEmail(regular, "a@example.org")).want(t, 401, "invalid_client", invalid401)
+	r.post(t, startPath, startEmail(regular, "a@example.org")).wantRefusal(t, 401, "invalid_client", invalid401)
 }
 
 // TestSecretlessRegularClient has a client that nothing can prove.
 func TestSecretlessRegularClient(t *testing.T) {
 	broken := Client{ID: "broken", Type: Regular}
-	r := newRig(t, func(c *rigConfig) { c.clients = []Client{broken} })
+	r := newRig(t, webtest.Options{}, withClients(broken))
 	for _, f := range []fields{startEmail(broken, "a@example.org"), startEmail(broken, "a@example.org").with("client_secret", "")} {
-		r.post(t, startPath, f).want(t, 401, "invalid_client", invalid401)
+		r.post(t, startPath, f).wantRefusal(t, 401, "invalid_client", invalid401)
 	}
 }
 
 func TestAudience(t *testing.T) {
-	r := newRig(t, nil)
+	r := newRig(t, webtest.Options{SMS: true})
 	email := r.newEmail()
 	f := redeem(regular, "email", email, r.emailCode(t, regular, email))
 	r.post(t, tokenPath, f.with("audience", "https://api.example.com")).
-		want(t, 403, "access_denied", "Service not found: https://api.example.com")
-	r.post(t, tokenPath, f.with("audience", siteURL+"/")).wantOK(t)
+		wantRefusal(t, 403, "access_denied", "Service not found: https://api.example.com")
+	r.post(t, tokenPath, f.with("audience", webtest.Origin+"/")).Want(http.StatusOK)
 }
 
 func TestCrossOrigin(t *testing.T) { // A38
-	r := newRig(t, func(c *rigConfig) {
-		c.clients = []Client{{ID: "web", Callbacks: []string{"https://callback.example.com/"}, Origins: []string{appOrigin}}, {ID: "two", Origins: []string{appOrigin}}}
-	})
-	preflight := []header{{"Access-Control-Request-Method", "POST"}, {"Access-Control-Request-Headers", "auth0-client,content-type"}}
-	for origin, allowed := range map[string]bool{appOrigin: true, foreignOrigin: false, "https://callback.example.com": false, "null": false} {
-		a := r.do(t, http.MethodOptions, startPath, "", "", append(preflight, header{"Origin", origin})...)
-		got := a.header.Get("Access-Control-Allow-Origin")
-		if a.status != 204 || (got == origin) != allowed || !allowed && got != "" {
-			t.Errorf("%s: %d, allows %q", origin, a.status, got)
+	r := newRig(t, webtest.Options{}, withClients(
+		Client{ID: "web", Callbacks: []string{"https://callback.example.com/"}, Origins: []string{spaOrigin}},
+		Client{ID: "two", Origins: []string{spaOrigin}},
+	))
+	preflight := []string{"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "auth0-client,content-type"}
+	for origin, allowed := range map[string]bool{spaOrigin: true, foreignOrigin: false, "https://callback.example.com": false, "null": false} {
+		a := r.do(t, http.MethodOptions, startPath, "", "", append(preflight, "Origin", origin)...)
+		got := a.Header.Get("Access-Control-Allow-Origin")
+		if a.Status != 204 || (got == origin) != allowed || !allowed && got != "" {
+			t.Errorf("%s: %d, allows %q", origin, a.Status, got)
 		}
 	}
-	a := r.post(t, startPath, startEmail(Client{ID: "web"}, "a@example.org"), header{"Origin", appOrigin}, header{"Sec-Fetch-Site", "cross-site"})
-	a.wantOK(t)
-	if a.header.Get("Access-Control-Allow-Origin") != appOrigin || a.header.Get("Access-Control-Allow-Credentials") != "true" {
+	a := r.post(t, startPath, startEmail(Client{ID: "web"}, "a@example.org"), "Origin", spaOrigin, "Sec-Fetch-Site", "cross-site")
+	a.Want(http.StatusOK)
+	if a.Header.Get("Access-Control-Allow-Origin") != spaOrigin || a.Header.Get("Access-Control-Allow-Credentials") != "true" {
 		t.Error("the page can't read the answer")
 	}
 }
 
 func TestDiscovery(t *testing.T) {
-	r := newRig(t, nil)
+	r := newRig(t, webtest.Options{SMS: true})
 	a := r.do(t, http.MethodGet, discoveryPath, "", "")
-	a.wantOK(t)
-	if a.text("issuer") != siteURL+"/" {
+	a.Want(http.StatusOK)
+	if a.text("issuer") != webtest.Origin+"/" {
 		t.Errorf("issuer %q", a.text("issuer"))
 	}
 	for _, name := range []string{"token_endpoint", "revocation_endpoint", "userinfo_endpoint", "jwks_uri"} {
-		path, ok := strings.CutPrefix(a.text(name), siteURL)
+		path, ok := strings.CutPrefix(a.text(name), webtest.Origin)
 		method := http.MethodPost
 		if name == "jwks_uri" {
 			method = http.MethodGet
 		}
 		login := r.login(t, native, "openid")
 		body := fields{"client_id": native.ID}.json(t)
-		if got := r.do(t, method, path, jsonBody, body, bearer(login)); !ok || got.fromApp() {
+		if got := r.do(t, method, path, jsonBody, body, bearer(login)...); !ok || got.FromApp() {
 			t.Errorf("%s %q isn't there", name, a.text(name))
 		}
 	}
-	if _, ok := a.body["authorization_endpoint"]; ok {
+	if _, ok := a.Fields["authorization_endpoint"]; ok {
 		t.Error("an endpoint that doesn't exist")
 	}
 }
