@@ -93,6 +93,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 		Cookie:        cookie,
 		Rules:         gate.NewRules(h.Protect, h.Public),
 		LoginPath:     portal.LoginPath(path),
+		TokenCookies:  h.tokenCookies(),
 		HiddenCookies: []string{portal.StartCookieName(cookie)},
 		OnIdentity:    setUser,
 	})
@@ -378,6 +379,24 @@ func checkPagesApart(path string, apis []wire.API) error {
 	return nil
 }
 
+// apiLines are the APIs to answer.
+func (o *Options) apiLines() []API {
+	if len(o.APIs) == 0 {
+		return []API{{Name: "nestauth"}, {Name: "autional"}}
+	}
+	return o.APIs
+}
+
+// tokenCookies are those in which an API's browser clients bring their token.
+func (o *Options) tokenCookies() []string {
+	for _, api := range o.apiLines() {
+		if api.Name == "nestauth" {
+			return []string{nestauth.AccessCookie}
+		}
+	}
+	return nil
+}
+
 // newAPIs returns the pages, first, and the wire APIs that are on.
 func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate.Gate, path string, logger *slog.Logger) []wire.API {
 	var tokens Token
@@ -387,10 +406,6 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 	accessLifetime := time.Duration(tokens.Lifetime)
 	refreshLifetime := cmp.Or(time.Duration(tokens.Refresh), defaultRefresh)
 
-	lines := h.APIs
-	if len(lines) == 0 {
-		lines = []API{{Name: "nestauth"}, {Name: "autional"}}
-	}
 	var apis []wire.API
 	finishLink := make(map[string]func(http.ResponseWriter, *http.Request, otp.Link, otp.Verification))
 	for _, api := range lines {

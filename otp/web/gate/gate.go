@@ -21,6 +21,9 @@ type Config struct {
 	Rules   Rules
 	// LoginPath is the path of the login page.
 	LoginPath string
+	// TokenCookies are names of cookies in which the browser clients of an API
+	// bring their access token. The app may have its own of these names.
+	TokenCookies []string
 	// HiddenCookies are names of further cookies of ours that the app has no
 	// business with.
 	HiddenCookies []string
@@ -118,7 +121,7 @@ func refuseTunnel(h http.Header) {
 type Visitor struct {
 	// Session is the visitor's, or the zero Session.
 	Session otp.Session
-	// Bearer is true where a bearer token proved it, not the cookie.
+	// Bearer is true where an access token proved it, not the session cookie.
 	Bearer bool
 
 	renew bool
@@ -128,31 +131,46 @@ type Visitor struct {
 func (v Visitor) SignedIn() bool { return v.Session.ID != "" }
 
 // Identify returns who makes a request: by a bearer token of ours, else by
-// the session cookie. A session that has ended, was revoked, or belongs to
-// somebody who may no longer sign in is nobody's. Where that can't be told,
-// the visitor is nobody and err says why.
+// the session cookie, else by an access token in a cookie. A session that has
+// ended, was revoked, or belongs to somebody who may no longer sign in is
+// nobody's. Where that can't be told, the visitor is nobody and err says why.
 func (g *Gate) Identify(r *http.Request) (Visitor, error) {
 	if bearer := wire.Bearer(r); bearer != "" {
-		x, err := g.Issuer.Authenticate(r.Context(), bearer)
-		switch {
-		case err == nil:
-			return Visitor{Session: x, Bearer: true}, nil
-		case errors.Is(err, otp.ErrNoSession):
-			return Visitor{}, nil
-		case !errors.Is(err, token.ErrInvalid) && !errors.Is(err, token.ErrExpired):
-			return Visitor{}, err
+		if visitor, ours, err := g.byToken(r, bearer); ours || err != nil {
+			return visitor, err
 		}
 	}
-	x, renew, ok := g.Cookie.read(r)
-	if !ok {
-		return Visitor{}, nil
+	if x, renew, ok := g.Cookie.read(r); ok {
+		err := g.Service.Holds(r.Context(), x)
+		switch {
+		case err == nil:
+			return Visitor{Session: x, renew: renew}, nil
+		case errors.Is(err, otp.ErrNoSession):
+			return Visitor{}, nil
+		}
+		return Visitor{}, err
 	}
-	err := g.Service.Holds(r.Context(), x)
+	for _, name := range g.TokenCookies {
+		if value, ok := soleCookie(r.Header["Cookie"], name); ok {
+			if visitor, ours, err := g.byToken(r, value); ours || err != nil {
+				return visitor, err
+			}
+		}
+	}
+	return Visitor{}, nil
+}
+
+// byToken returns who an access token proves. ours is false where it is none
+// of this realm, or too old.
+func (g *Gate) byToken(r *http.Request, raw string) (visitor Visitor, ours bool, err error) {
+	x, err := g.Issuer.Authenticate(r.Context(), raw)
 	switch {
 	case err == nil:
-		return Visitor{Session: x, renew: renew}, nil
+		return Visitor{Session: x, Bearer: true}, true, nil
 	case errors.Is(err, otp.ErrNoSession):
-		return Visitor{}, nil
+		return Visitor{}, true, nil
+	case errors.Is(err, token.ErrInvalid), errors.Is(err, token.ErrExpired):
+		return Visitor{}, false, nil
 	}
-	return Visitor{}, err
+	return Visitor{}, false, err
 }

@@ -238,7 +238,8 @@ func TestRulesUseThePathAlone(t *testing.T) {
 }
 
 func TestIdentify(t *testing.T) {
-	h := newHouse(t, func(_ *Config, oc *otp.Config) {
+	h := newHouse(t, func(c *Config, oc *otp.Config) {
+		c.TokenCookies = []string{"accessToken"}
 		deny, err := otp.ParsePattern("bad@example.com")
 		if err != nil {
 			t.Fatal(err)
@@ -261,6 +262,10 @@ func TestIdentify(t *testing.T) {
 		return raw
 	}
 	cookie := func(x otp.Session) string { return "__Host-otp=" + h.sealed(x) }
+	otherBearer, err := other.Issuer.SignAccess(t.Context(), jane, time.Hour, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		name           string
 		bearer, cookie string
@@ -290,6 +295,13 @@ func TestIdentify(t *testing.T) {
 		{name: "empty", cookie: "__Host-otp="},
 		{name: "two of a name", cookie: cookie(jane) + "; " + cookie(joe)},
 		{name: "the same twice", cookie: cookie(jane) + "; " + cookie(jane)},
+		{name: "an access token in its cookie", cookie: "accessToken=" + bearer(jane), who: "jane@example.com", byBearer: true},
+		{name: "an access token in its cookie beside the session's", cookie: cookie(joe) + "; accessToken=" + bearer(jane), who: "joe@example.com"},
+		{name: "the app's own cookie of that name", cookie: "accessToken=eyJhbGciOiJSUzI1NiJ9.e30.c2ln"},
+		{name: "another site's access token in its cookie", cookie: "accessToken=" + otherBearer},
+		{name: "a revoked access token in its cookie", cookie: "accessToken=" + bearer(out)},
+		{name: "an access token in a cookie of another name", cookie: "token=" + bearer(jane)},
+		{name: "two access tokens", cookie: "accessToken=" + bearer(jane) + "; accessToken=" + bearer(joe)},
 		{name: "one planted before", cookie: "__Host-otp=x; " + cookie(jane)},
 		{name: "one planted behind", cookie: cookie(jane) + "; __Host-otp="},
 	} {

@@ -10,7 +10,9 @@ import (
 
 // The cookies of cookie mode.
 const (
-	accessCookie  = "accessToken"
+	// AccessCookie holds the access token. An app may have its own of this
+	// name.
+	AccessCookie  = "accessToken"
 	refreshCookie = "refreshToken"
 	// rememberCookie is 0 where the others end with the browser.
 	rememberCookie = "nest_auth_remember"
@@ -24,7 +26,7 @@ func wantsCookies(r *http.Request) bool {
 // setCookies gives the browser its tokens, for as long as they live or, where
 // it shouldn't remember, until it is closed.
 func (d *dialect) setCookies(h http.Header, t tokens, remember bool) {
-	access, refresh := d.cookie(accessCookie, t.access), d.cookie(refreshCookie, t.refresh)
+	access, refresh := d.cookie(AccessCookie, t.access), d.cookie(refreshCookie, t.refresh)
 	if remember {
 		access.MaxAge, refresh.MaxAge = seconds(t.accessAge), seconds(t.refreshAge)
 	}
@@ -38,7 +40,7 @@ func (d *dialect) setCookies(h http.Header, t tokens, remember bool) {
 }
 
 func (d *dialect) clearCookies(h http.Header) {
-	d.clearCookie(h, accessCookie)
+	d.clearCookie(h, AccessCookie)
 	d.clearCookie(h, refreshCookie)
 	d.clearCookie(h, rememberCookie)
 }
