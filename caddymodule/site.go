@@ -408,7 +408,7 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 
 	var apis []wire.API
 	finishLink := make(map[string]func(http.ResponseWriter, *http.Request, otp.Link, otp.Verification))
-	for _, api := range lines {
+	for _, api := range h.apiLines() {
 		base := wire.Dialect{
 			Service:         service,
 			Issuer:          issuer,
