@@ -4,6 +4,7 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -39,28 +41,29 @@ var uncoded = map[string]string{
 	"ERR Protocol error: unauthenticated": "NOAUTH",
 }
 
-// storeError makes of a client's error one for the domain, without what a
-// server or a driver may have put into its text: keys, tags, addresses.
-func storeError(err error) error {
+// storeError makes of a client's error one for the domain. It names the server
+// by its host and port or its socket, and holds nothing of what a server or a
+// driver may have put into its text: keys, tags, other addresses.
+func storeError(server string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if reply, ok := errors.AsType[goredis.Error](err); ok {
-		return replyError(reply.Error())
+		return replyError(server, reply.Error())
 	}
-	return fmt.Errorf("%w: redis: %s", otp.ErrUnavailable, reason(err))
+	return fmt.Errorf("%w: redis at %s: %s", otp.ErrUnavailable, server, reason(err))
 }
 
 // replyError is the error of a server that answered.
-func replyError(text string) error {
+func replyError(server, text string) error {
 	if code := refusal(text); code != "" {
-		return fmt.Errorf("%w: redis: %s", otp.ErrUnavailable, code)
+		return fmt.Errorf("%w: redis at %s: %s", otp.ErrUnavailable, server, code)
 	}
 	if strings.Contains(text, "user_script:") {
-		return fmt.Errorf("redis: script failed: %s", text) // Lua names variables, never their values
+		return fmt.Errorf("redis at %s: script failed: %s", server, text) // Lua names variables, never their values
 	}
 	code, _, _ := strings.Cut(text, " ")
-	return fmt.Errorf("redis: server answered %s", code)
+	return fmt.Errorf("redis at %s: server answered %s", server, code)
 }
 
 // refusal returns the code of a refusal, or what stands for it, or "". Before version 7 a refusal
@@ -92,7 +95,8 @@ func didNothing(err error) bool {
 	return ok && slices.Contains(retried, refusal(reply.Error()))
 }
 
-// reason says why there was no answer, without host names and addresses.
+// reason says why there was no answer, without host names and addresses: a
+// driver may have others in its errors than the server's own.
 func reason(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return "no answer in time"
@@ -106,8 +110,17 @@ func reason(err error) string {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "connection closed"
 	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "its certificate isn't trusted, or is for another host"
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return "it doesn't speak TLS; write redis:// instead of rediss://"
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns.Err
+	}
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return number.Error()
 	}
 	if operation, ok := errors.AsType[*net.OpError](err); ok {
 		return operation.Op + ": " + operation.Err.Error()

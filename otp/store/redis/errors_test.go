@@ -4,6 +4,7 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ func (serverError) RedisError()     {}
 
 func TestStoreError(t *testing.T) {
 	const secret = "handle-of-alice"
+	const server = "redis.example.com:6379"
 	for _, test := range []struct {
 		err         error
 		unavailable bool
@@ -53,26 +55,33 @@ func TestStoreError(t *testing.T) {
 		{context.DeadlineExceeded, true, "in time"},
 		{context.Canceled, true, "cancelled"},
 		{fmt.Errorf("read tcp: %w", os.ErrDeadlineExceeded), true, "in time"},
-		{&net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)}, Err: syscall.ECONNREFUSED}, true, "dial: connection refused"},
+		{&net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1)}, Err: syscall.ECONNREFUSED}, true, "redis at redis.example.com:6379: connection refused"},
+		{&net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.ENOENT)}, true, ": no such file or directory"},
+		{&net.OpError{Op: "remote error", Err: errors.New("tls: handshake failure")}, true, "remote error: tls: handshake failure"},
 		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: secret}}, true, "no such host"},
+		{&tls.CertificateVerificationError{Err: errors.New(secret)}, true, "certificate"},
+		{tls.RecordHeaderError{Msg: secret}, true, "doesn't speak TLS"},
 		{io.EOF, true, "closed"},
 		{goredis.ErrPoolTimeout, true, "pool"},
 		{goredis.ErrClosed, true, "closed"},
 		{errShed, true, "too many"},
 		{errors.New(secret), true, "connection failed"},
 	} {
-		got := storeError(test.err)
+		got := storeError(server, test.err)
 		if errors.Is(got, otp.ErrUnavailable) != test.unavailable {
 			t.Errorf("%v: unavailable is %t", test.err, !test.unavailable)
 		}
 		if !strings.Contains(got.Error(), test.says) {
 			t.Errorf("%v: %q doesn't say %q", test.err, got, test.says)
 		}
+		if !strings.Contains(got.Error(), "redis at "+server+": ") {
+			t.Errorf("%v: %q doesn't name the server", test.err, got)
+		}
 		if strings.Contains(got.Error(), secret) || strings.Contains(got.Error(), "10.0.0.1") {
 			t.Errorf("%v: %q says too much", test.err, got)
 		}
 	}
-	if storeError(nil) != nil {
+	if storeError(server, nil) != nil {
 		t.Error("no error makes one")
 	}
 }

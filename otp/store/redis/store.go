@@ -42,6 +42,7 @@ const DefaultKeyPrefix = "otp:"
 // Store is an [otp.Store]. It is safe for concurrent use.
 type Store struct {
 	client  *goredis.Client
+	server  string // its host and port, or its socket: what errors may tell
 	batcher *batcher
 	scripts *scripts
 	prefix  string
@@ -73,8 +74,8 @@ func WithTimeout(timeout time.Duration) Option {
 // Open returns a store on the server that a URL names:
 // redis://user:password@host:port/database, rediss:// for TLS, or
 // unix://user:password@/path?db=database. It connects when it is first used,
-// so it fails only for what is wrong with its arguments. The error never holds
-// a part of the URL but its scheme.
+// so it fails only for what is wrong with its arguments. The error holds no part
+// of the URL.
 func Open(url string, options ...Option) (*Store, error) {
 	s := settings{prefix: DefaultKeyPrefix, timeout: otp.DefaultTimeout}
 	for _, option := range options {
@@ -95,6 +96,7 @@ func Open(url string, options ...Option) (*Store, error) {
 	client := goredis.NewClient(opts)
 	return &Store{
 		client:  client,
+		server:  opts.Addr,
 		batcher: newBatcher(executor{client}),
 		scripts: production(),
 		prefix:  s.prefix,
@@ -140,7 +142,7 @@ func (s *Store) run(ctx context.Context, script *goredis.Script, keys []string, 
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	answer, err := s.batcher.do(ctx, command{script, keys, args})
-	return answer, storeError(err)
+	return answer, storeError(s.server, err)
 }
 
 // runAlone runs a script that may take long, so that no other waits for its
@@ -149,7 +151,7 @@ func (s *Store) runAlone(ctx context.Context, script *goredis.Script, keys []str
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	answer, err := executor{s.client}.one(ctx, command{script, keys, args})
-	return answer, storeError(err)
+	return answer, storeError(s.server, err)
 }
 
 // key names something of a kind in a shard.

@@ -4,7 +4,6 @@ package redis
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -20,7 +19,7 @@ func parseURL(text string) (*goredis.Options, error) {
 	switch u.Scheme {
 	case "redis", "rediss", "unix":
 	default:
-		return nil, fmt.Errorf("redis: the URL begins with %q instead of redis://, rediss:// or unix://", u.Scheme+":")
+		return nil, errors.New("redis: the URL must begin with redis://, rediss:// (TLS) or unix://; write one like redis://localhost:6379")
 	}
 	// Of the options only these aren't ours to set.
 	for option := range u.Query() {

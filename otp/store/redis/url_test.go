@@ -31,6 +31,9 @@ func TestOpen(t *testing.T) {
 			o.DB != test.db || (o.TLSConfig != nil) != test.tls {
 			t.Errorf("%s: options are %+v", test.url, o)
 		}
+		if s.server != test.addr {
+			t.Errorf("%s: errors name %s", test.url, s.server)
+		}
 		if o.ReadTimeout != 250*time.Millisecond || !o.ContextTimeoutEnabled || o.MaxRetries > 0 {
 			t.Errorf("%s: may wait %v and retry %d times", test.url, o.ReadTimeout, o.MaxRetries)
 		}
@@ -46,7 +49,8 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{url: "", says: "redis://"},
 		{url: "localhost:6379", says: "redis://"},
-		{url: "http://u:s3cret@h", says: `"http:"`},
+		{url: "http://u:s3cret@h", says: "rediss://"},
+		{url: "s3cret:pass@localhost:6379", says: "redis://"},
 		{url: "redis://u:s3cret@h:port", says: "percent-encode"},
 		{url: "redis://u:s3/cret@h:6379", says: "percent-encode"},
 		{url: "redis://u:s3#cret@h:6379", says: "percent-encode"},
