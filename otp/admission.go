@@ -56,11 +56,19 @@ func ParsePattern(s string) (Pattern, error) {
 	default:
 		a, err := ParseEmail(s)
 		if err != nil || strings.Contains(s, "*") { // an atom may have one, but nobody means that
+			if domain := strings.TrimPrefix(s, "@"); isDomain(domain) {
+				return p, fmt.Errorf("%q: for everybody of a domain write *@%s", s, domain)
+			}
 			return p, fmt.Errorf("%q is neither *@example.com, *@*.example.com, an e-mail address nor +49*", s)
 		}
 		p.channel, p.exact = Email, a.String()
 	}
 	return p, nil
+}
+
+func isDomain(s string) bool {
+	_, err := asciiDomain(s)
+	return err == nil
 }
 
 // Matches reports whether the pattern covers an address.

@@ -81,6 +81,24 @@ func TestPatternRefused(t *testing.T) {
 	}
 }
 
+// TestPatternRefusedWithTheOneThatWasMeant: an error says what to write.
+func TestPatternRefusedWithTheOneThatWasMeant(t *testing.T) {
+	for text, meant := range map[string]string{
+		"acme.com":        "write *@acme.com",
+		"@acme.com":       "write *@acme.com",
+		"@bücher.example": "write *@bücher.example",
+		"acme":            "*@*.example.com",
+		"@@acme.com":      "*@*.example.com",
+		"0170*":           "+49*",
+		"+49x*":           "write +49*",
+	} {
+		_, err := ParsePattern(text)
+		if err == nil || !strings.Contains(err.Error(), meant) {
+			t.Errorf("%q: %v doesn't say %s", text, err, meant)
+		}
+	}
+}
+
 func TestAdmission(t *testing.T) {
 	for _, tc := range []struct {
 		name        string
