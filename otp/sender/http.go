@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/textproto"
 	"net/url"
 	"slices"
@@ -29,14 +30,16 @@ import (
 // of the URL, or in a body of the type that the header Content-Type names
 // (JSON by default, form, XML or plain text).
 type HTTP struct {
-	// URL is http or https, with placeholders after the host only.
+	// URL is https, with placeholders after the host only; or http, where the
+	// host is this machine or in a private network.
 	URL string
 	// Method is POST by default.
 	Method  string
 	Headers http.Header
 	// Body is sent as it is written. Empty: a JSON object with the strings
 	// id, to, subject, text, html, code, link and locale, all of them always
-	// there; or nothing, where Method is GET.
+	// there; or nothing, where Method is GET. It or URL or a header must hold
+	// what a recipient signs in with: text, html, code or link.
 	Body string
 	// Success is how the answer says that the message was taken.
 	Success Success
@@ -92,7 +95,7 @@ func NewHTTP(c HTTP) (otp.Sender, error) {
 			return nil, fmt.Errorf("country %q is unknown; write ISO 3166 codes such as DE", country)
 		}
 	}
-	for _, prepare := range []func(HTTP) error{s.prepareURL, s.prepareHeaders, s.prepareBody} {
+	for _, prepare := range []func(HTTP) error{s.prepareURL, s.prepareHeaders, s.prepareBody, s.checkCarries} {
 		if err := prepare(c); err != nil {
 			return nil, err
 		}
@@ -150,7 +153,10 @@ func (s *httpSender) prepareURL(c HTTP) error {
 	}
 	u, err := url.Parse(whole.sample())
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Fragment != "" {
-		return errors.New("url can't be used; write one like https://api.example.com/messages")
+		return fmt.Errorf("url%s can't be used; write one like https://api.example.com/messages", quotable(c.URL))
+	}
+	if u.Scheme == "http" && !isNear(u.Hostname()) {
+		return fmt.Errorf("url http://%s would send codes and tokens in the clear; write https://%[1]s (plain http is for hosts of this machine and of private networks)", u.Host)
 	}
 	s.host = u.Host
 	// A host that a recipient has a say in would let them choose who gets it.
@@ -169,6 +175,39 @@ func (s *httpSender) prepareURL(c HTTP) error {
 	}
 	s.query, err = parsePattern(query)
 	return err
+}
+
+// quotable returns what an error can quote of a URL that can't be used: what
+// stands before its path, unless that may hold a password.
+func quotable(text string) string {
+	scheme, rest, found := strings.Cut(text, "://")
+	if !found || strings.Contains(rest, "@") {
+		return ""
+	}
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return fmt.Sprintf(" %q", scheme+"://"+rest)
+}
+
+// isNear reports whether what goes to a host stays on this machine or in a
+// private network: by its address, a name without a dot (which only a local
+// resolver knows), or a domain that is kept for such networks.
+func isNear(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ip = ip.Unmap()
+		return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
+	}
+	if !strings.Contains(host, ".") {
+		return true
+	}
+	for _, domain := range []string{".internal", ".local", ".localhost"} {
+		if strings.HasSuffix(host, domain) {
+			return true
+		}
+	}
+	return false
 }
 
 // managed are headers that the connection sets by itself.
@@ -236,10 +275,29 @@ func (s *httpSender) prepareBody(c HTTP) error {
 		return fmt.Errorf("body: %w", err)
 	}
 	if isJSON && !json.Valid([]byte(s.body.sample())) {
-		return errors.New(`body is no JSON; put quotes around each placeholder, as in {"to": "{otp.to}"}, or name its type with header Content-Type`)
+		return errors.New("body is no JSON; write it between backquotes and put quotes around each placeholder, as in `{\"to\": \"{otp.to}\", \"text\": \"{otp.text}\"}`, or name its type with header Content-Type")
 	}
 	s.escapeBody = escape
 	return nil
+}
+
+// checkCarries refuses a request that nobody could sign in with.
+func (s *httpSender) checkCarries(HTTP) error {
+	patterns := []pattern{s.path, s.query, s.body}
+	for _, h := range s.headers {
+		patterns = append(patterns, h.value)
+	}
+	for _, p := range patterns {
+		for _, name := range p.names {
+			if slices.Contains([]string{"text", "html", "code", "link"}, name) {
+				return nil
+			}
+		}
+	}
+	if s.method == http.MethodGet {
+		return errors.New("url brings no code to anybody: a GET has nothing else; put {otp.text} into it, or {otp.code}, {otp.link} or {otp.html}")
+	}
+	return errors.New("body brings no code to anybody; put {otp.text} into it, or {otp.code}, {otp.link} or {otp.html}")
 }
 
 func canonical(h http.Header) http.Header {

@@ -398,8 +398,13 @@ func TestNewHTTPRefuses(t *testing.T) {
 	}{
 		{"no url", sender.HTTP{}, "https://api.example.com/messages"},
 		{"a path", sender.HTTP{URL: "/send"}, "write one like"},
-		{"another scheme", sender.HTTP{URL: "ftp://s3cret.example/"}, "write one like"},
-		{"a fragment", sender.HTTP{URL: good + "#s3cret"}, "write one like"},
+		{"no scheme", sender.HTTP{URL: "s3cret.example.com/s3cret"}, "url can't be used; write one like"},
+		{"another scheme", sender.HTTP{URL: "ftp://api.example.com/s3cret"}, `url "ftp://api.example.com" can't be used; write one like`},
+		{"a fragment", sender.HTTP{URL: good + "#s3cret"}, `url "https://api.example.com" can't be used; write one like`},
+		{"a password that isn't encoded", sender.HTTP{URL: "https://s3cret/s3cret:%@api.example.com/"}, "url can't be used; write one like"},
+		{"no url but a password", sender.HTTP{URL: "alice:s3cret@api.example.com/"}, "url can't be used; write one like"},
+		{"plain http", sender.HTTP{URL: "http://api.example.com/s3cret?s3cret"}, "url http://api.example.com would send codes and tokens in the clear; write https://api.example.com"},
+		{"plain http with a password", sender.HTTP{URL: "http://alice:s3cret@api.example.com:8080/"}, "write https://api.example.com:8080 "},
 		{"a host of the recipient's", sender.HTTP{URL: "https://{otp.to}/s3cret"}, "host"},
 		{"a port of the recipient's", sender.HTTP{URL: "https://api.example.com:{otp.code}/s3cret"}, "url"},
 		{"credentials of the recipient's", sender.HTTP{URL: "https://{otp.to}:s3cret@api.example.com"}, "host"},
@@ -419,6 +424,9 @@ func TestNewHTTPRefuses(t *testing.T) {
 		{"no JSON", sender.HTTP{URL: good, Body: "to={otp.to}&key=s3cret"}, "Content-Type"},
 		{"an unquoted placeholder", sender.HTTP{URL: good, Body: `{"to": {otp.to}}`}, "quotes"},
 		{"a placeholder in an escape", sender.HTTP{URL: good, Body: `{"to": "\{otp.to}"}`}, "quotes"},
+		{"a body without a code", sender.HTTP{URL: good, Body: `{"to": "{otp.to}", "key": "s3cret"}`}, "put {otp.text} into it"},
+		{"a body without a placeholder", sender.HTTP{URL: good, Body: `"s3cret"`}, "put {otp.text} into it"},
+		{"a GET without a code", sender.HTTP{URL: good + "?to={otp.to}&key=s3cret", Method: "GET"}, "put {otp.text} into it"},
 		{"an unknown country", sender.HTTP{URL: good, Countries: []string{"UK"}}, "ISO 3166"},
 		{"a bad id", sender.HTTP{URL: good, ID: "X Y"}, "Idempotency-Key"},
 		{"a bad status", sender.HTTP{URL: good, Success: sender.Success{Statuses: []string{"ok"}}}, "202"},
@@ -428,6 +436,43 @@ func TestNewHTTPRefuses(t *testing.T) {
 		_, err := sender.NewHTTP(tt.config)
 		if err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.says)
+		}
+	}
+}
+
+// TestHTTPInTheClear: codes and tokens go without TLS only where nobody else is.
+func TestHTTPInTheClear(t *testing.T) {
+	for host, taken := range map[string]bool{
+		"localhost": true, "LOCALHOST": true, "127.0.0.1:8025": true, "[::1]:8025": true, "mailpit": true, "mailpit:8025": true, "mailpit.": true,
+		"10.0.0.5": true, "172.16.0.1": true, "192.168.1.1:80": true, "[fd00::1]": true, "[fe80::1]": true, "[::ffff:10.0.0.1]": true,
+		"sms.internal": true, "SMS.Internal": true, "sms.local": true, "sms.localhost:80": true, "sms.internal.": true,
+		"example.com": false, "example.com.": false, "8.8.8.8": false, "172.32.0.1": false, "[2001:db8::1]": false, "[::ffff:8.8.8.8]": false,
+		"internal.example.com": false, "sms.internal.example.com": false, "smsinternal.com": false, "localhost.example.com": false,
+		"10.0.0.5.example.com": false, "127.0.0.1.nip.io": false,
+	} {
+		_, err := sender.NewHTTP(sender.HTTP{URL: "http://" + host + "/send"})
+		if (err == nil) != taken {
+			t.Errorf("%s: %v", host, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "write https://"+host+" ") {
+			t.Errorf("%s: %v doesn't say what to write", host, err)
+		}
+	}
+}
+
+// TestHTTPCarriesACode has requests whose body holds none, but that do.
+func TestHTTPCarriesACode(t *testing.T) {
+	const url = "https://api.example.com/"
+	for name, c := range map[string]sender.HTTP{
+		"in the path":   {URL: url + "{otp.code}", Body: "{}"},
+		"in the query":  {URL: url + "?link={otp.link}", Body: "{}"},
+		"in a header":   {URL: url, Headers: http.Header{"X-Code": {"{otp.code}"}}, Body: "{}"},
+		"as HTML":       {URL: url, Body: `{"html": "{otp.html}"}`},
+		"GET":           {URL: url + "?text={otp.text}", Method: http.MethodGet},
+		"GET by header": {URL: url, Method: http.MethodGet, Headers: http.Header{"X-Code": {"{otp.code}"}}},
+	} {
+		if _, err := sender.NewHTTP(c); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
