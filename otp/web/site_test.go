@@ -261,6 +261,7 @@ func TestDisguisedPaths(t *testing.T) {
 		{"/auth%2Fsend", 400}, {"/auth%5csend", 400}, {`/auth\send`, 400}, {"/auth/send;x=1", 400}, {"/auth/send;/x", 400}, {"/auth/send%3bx", 400},
 		{"/auth/send%00", 400}, {"/auth/send%0a", 400}, {"/auth/send%0d%0a", 400}, {"/%2e%2e/auth/send", 400}, {"/auth/send/.", 400}, {"/auth/send/%2e%2e/send", 400},
 		{"/AUTH/send", 404}, {"/Auth/Send", 404}, {"/%41uth/send", 404}, {"/auth/send/", 404}, {"/auth/send%20", 404}, {"/auth/send.", 404}, {"/auth/send.%20/", 404},
+		{"/auth%252fsend", 404}, {"/%EF%BC%8Fauth/send", 404}, {"/%2561uth/send", 404}, {"/auth/send%3Fx", 404}, {"/auth/%C5%BFend", 404},
 		{"/auth./send", 404}, {"/auth%20/send", 404}, {"/auth/SEND%20", 404},
 		// Of the pages, whatever is there.
 		{"/.OTP/login", 404}, {"/.otp/", 404}, {"/.otp/login/", 404}, {"/.Otp/x/y", 404}, {"//.otp/x", 400}, {"/.otp/../.otp/x", 400}, {"/.otp;x", 400}, {"/x/..;/.otp/link", 0},
@@ -269,7 +270,7 @@ func TestDisguisedPaths(t *testing.T) {
 		{"/AUTH/login", 0}, {"/auth/login/", 0}, {"//auth/login", 0}, {"/auth/login;x", 0},
 		// The app's own.
 		{"/x", 0}, {"//x", 0}, {"/x/../y", 0}, {"/x%2fy", 0}, {"/auth/sender", 0}, {"/auth/sen", 0}, {"/x/auth/send", 0}, {"/.otpx", 0}, {"/.ot", 0}, {"/x./y", 0},
-		{"/auth%252fsend", 0}, {"/%EF%BC%8Fauth/send", 0}, {"*", 0},
+		{"*", 0}, {"/wiki/%C3%BC", 0}, {"/50%25", 0},
 	} {
 		for _, method := range []string{"GET", "POST", "OPTIONS"} {
 			h := newHouse(t, nil)

@@ -23,7 +23,8 @@ const (
 var identityHeaders = [...]string{RemoteUser, RemoteEmail, RemotePhone, RemoteGroups, RemoteSubject}
 
 // StripIdentity removes the identity headers that a client sent, in every
-// spelling that some server behind folds to the same name (case, and - _ .),
+// spelling that some server behind folds to the same name (case, and whatever
+// stands between the words),
 // and removes them from what Connection and Trailer name: a proxy would
 // delete ours, or take them from after the body. It does the same to the
 // trailers, also to those that arrive with the body's end.
@@ -91,14 +92,16 @@ func foldsTo(name, header string) bool {
 	return true
 }
 
+// foldByte maps letters to lower case and all but letters and digits to one,
+// as CGI servers make variables of header names.
 func foldByte(c byte) byte {
 	switch {
 	case 'A' <= c && c <= 'Z':
 		return c + 'a' - 'A'
-	case c == '_' || c == '.':
-		return '-'
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		return c
 	}
-	return c
+	return '-'
 }
 
 // stripListed removes identity headers from a header that lists names.

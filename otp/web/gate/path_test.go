@@ -35,13 +35,17 @@ func TestProtects(t *testing.T) {
 		{protect: "/admin", public: "/admin", open: "/admin /admin/x", closed: "/admin/../x"}, // public wins a tie
 		{protect: "/admin", public: "/admin/login", open: "/admin/login /admin/login/x /x", closed: "/admin /admin/loginx"},
 		{protect: "/a/b/c", public: "/a/b", open: "/a/b /a /a/b/cc", closed: "/a/b/c"},
+		{protect: "/İdari /STRAẞE /ſet", open: "/x", closed: "/%C4%B0dari /idari /STRA%E1%BA%9EE /stra%C3%9Fe /%C5%BFet /set /SET/x"},
+		{protect: "/wiki/admin", public: "/wiki", open: "/wiki/Fate%EF%BC%8FZero /wiki/C%23 /wiki/what%3F /wiki/50%25", closed: "/wiki%EF%BC%8Fadmin"},
 		{protect: "/straße", open: "/strasse", closed: "/stra%C3%9Fe"},
 		{ // whatever a server behind may fold to /admin
 			protect: "/admin", public: "/ /static",
-			open: "/static/x /static/..x /static/x..y/z /static/.hidden /static/...x /.well-known/x /a.b/c.d /x%2561dmin",
+			open: "/static/x /static/..x /static/x..y/z /static/.hidden /static/...x /.well-known/x /a.b/c.d /x%2561dmin /x%3fadmin",
 			closed: "//admin /./admin /x/../admin /static/../admin /static/%2e%2e/admin /static/..%2fadmin /static%2f..%2fadmin /admin%2f /%61dmin /ADMIN/x " +
 				"/admin/ /admin;x=1 /static;/x /static/..;/admin /admin%00 /static/%00/x /admin%0a /admin%0d%0a /admin%09 /static%5c..%5cadmin /static\\x " +
-				"/static/.%2e/admin /static/. /static/.. /static/%2e /admin%20 /admin. /admin%20/x /admin./x /admin..%20/x /static/x//y /static%2Fx /static/%7fx",
+				"/static/.%2e/admin /static/. /static/.. /static/%2e /admin%20 /admin. /admin%20/x /admin./x /admin..%20/x /static/x//y /static%2Fx /static/%7fx " +
+				"/%2561dmin /%252561dmin /static%252f..%252fadmin /static/%252e%252e/admin /static/..%ef%bc%8fadmin /static/%ef%bc%8e%ef%bc%8e/admin /static/..%c0%af..%c0%afadmin " +
+				"/admin%3fx /admin%23 /admin%3f/../x /static/.../admin /static/..%20/admin /admin%253bx /%61dm%C4%B1n/../admin /a%64min%252f",
 		},
 		{ // blanks and dots at a segment's end, below
 			protect: "/a/b", open: "/a/bb /a/b.c /a/c. /b./a", closed: "/a/b. /a./b /a%20/b%20 /a./b./c /a/b.%20.",
@@ -64,7 +68,7 @@ func TestProtects(t *testing.T) {
 
 func TestAmbiguous(t *testing.T) {
 	for raw, want := range map[string]bool{
-		"/": false, "/a": false, "/a/": false, "/a.b": false, "/.a": false, "/a..": false, "/...": false, "/a/.b/..c": false, "/%61": false, "/a%20b": false,
+		"/": false, "/a": false, "/a/": false, "/a.b": false, "/.a": false, "/a..": false, "/...": true, "/..%20/a": true, "/%20": true, "/a/.../b": true, "/a/.b/..c": false, "/%61": false, "/a%20b": false,
 		"/ü": false, "/%C3%BC": false, "/a%3Fb": false, "/a%25b": false, "/?a=//../;\\": false, "http://app.example.com": false, "/a:b@c": false,
 		"//": true, "//a": true, "/a//": true, "/.": true, "/..": true, "/a/./b": true, "/a/../b": true, "/a/..": true, "/%2e%2e/a": true, "/a/.%2E": true,
 		"/a%2fb": true, "/a%2Fb": true, "/%2f": true, "/a%5cb": true, "/a%5Cb": true, `/a\b`: true, "/a;b": true, "/a%3Bb": true, "/%00": true, "/%0a": true, "/%1f": true, "/%7F": true,
