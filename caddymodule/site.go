@@ -101,11 +101,14 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 	if err := checkPagesApart(path, apis[1:]); err != nil {
 		return nil, err
 	}
+	pages := apis[0]
+	door.Unavailable = pages.Fail
 	return web.NewSite(web.Config{
 		Gate:      door,
 		APIs:      apis,
 		Origin:    publicURL.String(),
 		PagesPath: path,
+		FailPath:  pages.Fail,
 		Caller:    caller,
 		OnAnswer:  keepFromAccessLog,
 		Logger:    ctx.Slogger(),
@@ -387,11 +390,11 @@ func (o *Options) apiLines() []API {
 	return o.APIs
 }
 
-// tokenCookies are those in which an API's browser clients bring their token.
+// tokenCookies are those in which an API's browser clients keep their tokens.
 func (o *Options) tokenCookies() []string {
 	for _, api := range o.apiLines() {
 		if api.Name == "nestauth" {
-			return []string{nestauth.AccessCookie}
+			return nestauth.TokenCookies
 		}
 	}
 	return nil

@@ -102,17 +102,18 @@ func soleCookie(headers []string, name string) (value string, ok bool) {
 	return value, found == 1
 }
 
-// hideCookies removes the cookies of these names from what the app gets.
-func hideCookies(h http.Header, names []string) {
+// hideCookies removes the cookies that hide tells from what the app gets. The
+// others stay as they are.
+func hideCookies(h http.Header, hide func(name, value string) bool) {
 	headers := h["Cookie"]
-	if !hasCookie(headers, names) {
+	if !anyCookie(headers, hide) {
 		return
 	}
 	var kept []string
 	for _, header := range headers {
 		for part := range strings.SplitSeq(header, ";") {
 			part = strings.Trim(part, " \t")
-			if part != "" && !isCookieOf(part, names) {
+			if name, value, _ := strings.Cut(part, "="); part != "" && !hide(name, value) {
 				kept = append(kept, part)
 			}
 		}
@@ -124,21 +125,12 @@ func hideCookies(h http.Header, names []string) {
 	h["Cookie"] = []string{strings.Join(kept, "; ")}
 }
 
-func hasCookie(headers, names []string) bool {
+func anyCookie(headers []string, matches func(name, value string) bool) bool {
 	for _, header := range headers {
 		for part := range strings.SplitSeq(header, ";") {
-			if isCookieOf(strings.TrimLeft(part, " \t"), names) {
+			if name, value, found := strings.Cut(strings.Trim(part, " \t"), "="); found && matches(name, value) {
 				return true
 			}
-		}
-	}
-	return false
-}
-
-func isCookieOf(part string, names []string) bool {
-	for _, name := range names {
-		if len(part) > len(name) && part[len(name)] == '=' && part[:len(name)] == name {
-			return true
 		}
 	}
 	return false

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -22,11 +23,17 @@ type Config struct {
 	// LoginPath is the path of the login page.
 	LoginPath string
 	// TokenCookies are names of cookies in which the browser clients of an API
-	// bring their access token. The app may have its own of these names.
+	// keep their tokens. The app may have its own of these names; it doesn't
+	// get ours.
 	TokenCookies []string
 	// HiddenCookies are names of further cookies of ours that the app has no
 	// business with.
 	HiddenCookies []string
+	// Unavailable answers a browser that navigates with a page, where the
+	// path needs a session and none can be checked; its error is an
+	// [ErrUnchecked]. Programs get problem details, and so do browsers where
+	// it is nil.
+	Unavailable func(http.ResponseWriter, *http.Request, error)
 	// OnIdentity is told who makes a request that passes. It may be nil.
 	OnIdentity func(r *http.Request, x otp.Session)
 }
@@ -54,9 +61,7 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	if g.Rules.Protects(r.URL) && !visitor.SignedIn() {
 		switch {
 		case err != nil:
-			wire.SetPrivate(w.Header())
-			wire.SetRetryAfter(w.Header(), err)
-			writeProblem(w, http.StatusServiceUnavailable, "sessions can't be checked right now", "")
+			g.failUnchecked(w, r, err)
 			return nil
 		case !wire.IsPreflight(r) || r.Header.Get("Upgrade") != "":
 			g.refuse(w, r)
@@ -73,7 +78,7 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 			w = &renewingWriter{ResponseWriter: w, cookie: g.Cookie, session: visitor.Session}
 		}
 	}
-	hideCookies(r.Header, g.hidden)
+	hideCookies(r.Header, g.isOurCookie)
 	return next(w, r)
 }
 
@@ -115,6 +120,11 @@ func refuseTunnel(h http.Header) {
 		return
 	}
 	h["Upgrade"] = []string{strings.Join(kept, ", ")}
+}
+
+// isOurCookie reports whether the app has no business with a cookie.
+func (g *Gate) isOurCookie(name, value string) bool {
+	return slices.Contains(g.hidden, name) || slices.Contains(g.TokenCookies, name) && g.Issuer.Names(value)
 }
 
 // Visitor is who makes a request.

@@ -11,8 +11,9 @@ import (
 	"github.com/caddy-otp/caddy-otp/otp"
 )
 
-// renewingWriter sets the session cookie anew with the answer's header,
-// unless a shared cache may keep that answer.
+// renewingWriter sets the session cookie anew with the answer's header, unless
+// shared caches may keep that answer. One that leaves that to them becomes
+// private.
 type renewingWriter struct {
 	http.ResponseWriter
 	cookie  *SessionCookie
@@ -23,8 +24,12 @@ type renewingWriter struct {
 func (w *renewingWriter) WriteHeader(status int) {
 	if status >= http.StatusOK && !w.done {
 		w.done = true
-		if !isShared(w.Header()) {
-			w.cookie.Set(w.Header(), w.session)
+		h := w.Header()
+		if caching := cachingOf(h); caching != shared && status != http.StatusNotModified {
+			if caching == unsaid {
+				h.Add("Cache-Control", "private")
+			}
+			w.cookie.Set(h, w.session)
 		}
 	}
 	w.ResponseWriter.WriteHeader(status)
@@ -40,28 +45,42 @@ func (w *renewingWriter) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController reach what is below.
 func (w *renewingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// isShared reports whether shared caches may keep an answer for a while: it
-// says so, or names an age and doesn't say that it is private (RFC 9111 §3).
-func isShared(h http.Header) bool {
+// caching is what an answer says of shared caches. A cookie alone doesn't keep
+// it out of them (RFC 9111 §7.3).
+type caching int
+
+const (
+	// unsaid: a cache may keep it by its own judgement.
+	unsaid caching = iota
+	// private: none may keep it.
+	private
+	// shared: they may keep it for a while.
+	shared
+)
+
+// cachingOf reads what an answer says (RFC 9111 §5.2.2).
+func cachingOf(h http.Header) caching {
 	for _, header := range [...]string{"Cdn-Cache-Control", "Surrogate-Control"} {
 		if h.Get(header) != "" {
-			return true
+			return shared
 		}
 	}
-	expires, err := http.ParseTime(h.Get("Expires"))
-	shared, private := err == nil && time.Now().Before(expires), false
+	said := unsaid
+	if expires, err := http.ParseTime(h.Get("Expires")); err == nil && time.Now().Before(expires) {
+		said = shared
+	}
 	for _, value := range h.Values("Cache-Control") {
 		for directive := range strings.SplitSeq(value, ",") {
-			name, age, _ := strings.Cut(textproto.TrimString(directive), "=")
-			switch strings.ToLower(name) {
-			case "public", "s-maxage":
-				return true
-			case "private", "no-store":
-				private = true
-			case "max-age":
-				shared = strings.Trim(age, `"0`) != ""
+			name, argument, _ := strings.Cut(textproto.TrimString(directive), "=")
+			switch name = strings.ToLower(name); {
+			case name == "public", name == "s-maxage":
+				return shared
+			case name == "no-store", name == "private" && argument == "": // with an argument it is about single fields
+				said = private
+			case name == "max-age" && strings.Trim(argument, `"0`) != "" && said != private:
+				said = shared
 			}
 		}
 	}
-	return shared && !private
+	return said
 }

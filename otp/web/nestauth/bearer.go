@@ -18,7 +18,7 @@ func accessToken(r *http.Request) string {
 	if bearer := wire.Bearer(r); bearer != "" {
 		return bearer
 	}
-	return cookieValue(r, AccessCookie)
+	return cookieValue(r, accessCookie)
 }
 
 // ownsAccess reports whether a request is made with a token of this dialect,

@@ -10,13 +10,15 @@ import (
 
 // The cookies of cookie mode.
 const (
-	// AccessCookie holds the access token. An app may have its own of this
-	// name.
-	AccessCookie  = "accessToken"
+	accessCookie  = "accessToken"
 	refreshCookie = "refreshToken"
 	// rememberCookie is 0 where the others end with the browser.
 	rememberCookie = "nest_auth_remember"
 )
+
+// TokenCookies are the names of those that hold tokens. An app may have its
+// own of these names.
+var TokenCookies = []string{accessCookie, refreshCookie}
 
 // wantsCookies reports whether a client asks for cookie mode.
 func wantsCookies(r *http.Request) bool {
@@ -26,7 +28,7 @@ func wantsCookies(r *http.Request) bool {
 // setCookies gives the browser its tokens, for as long as they live or, where
 // it shouldn't remember, until it is closed.
 func (d *dialect) setCookies(h http.Header, t tokens, remember bool) {
-	access, refresh := d.cookie(AccessCookie, t.access), d.cookie(refreshCookie, t.refresh)
+	access, refresh := d.cookie(accessCookie, t.access), d.cookie(refreshCookie, t.refresh)
 	if remember {
 		access.MaxAge, refresh.MaxAge = seconds(t.accessAge), seconds(t.refreshAge)
 	}
@@ -40,7 +42,7 @@ func (d *dialect) setCookies(h http.Header, t tokens, remember bool) {
 }
 
 func (d *dialect) clearCookies(h http.Header) {
-	d.clearCookie(h, AccessCookie)
+	d.clearCookie(h, accessCookie)
 	d.clearCookie(h, refreshCookie)
 	d.clearCookie(h, rememberCookie)
 }

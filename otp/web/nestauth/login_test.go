@@ -179,7 +179,7 @@ func TestCookieMode(t *testing.T) {
 	if len(a.Fields) != 2 || a.Text("message") != "Login successful" || a.Fields["isRequiresMfa"] != false {
 		t.Errorf("body is %s", a.Body)
 	}
-	for name, age := range map[string]int{AccessCookie: 3600, refreshCookie: 2592000} {
+	for name, age := range map[string]int{accessCookie: 3600, refreshCookie: 2592000} {
 		c := a.Cookie(name)
 		if c.Path != "/" || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.MaxAge != age || c.Domain != "" {
 			t.Errorf("cookie is %+v", c)
@@ -188,7 +188,7 @@ func TestCookieMode(t *testing.T) {
 	if c := a.Cookie(rememberCookie); c.MaxAge >= 0 {
 		t.Errorf("cookie is %+v", c)
 	}
-	cookies := "accessToken=" + a.Cookie(AccessCookie).Value + "; refreshToken=" + a.Cookie(refreshCookie).Value
+	cookies := "accessToken=" + a.Cookie(accessCookie).Value + "; refreshToken=" + a.Cookie(refreshCookie).Value
 	if me := s.Get("/auth/me", "Cookie", cookies).Want(http.StatusOK); me.Text("email") != alice {
 		t.Errorf("me is %s", me.Body)
 	}
@@ -202,10 +202,10 @@ func TestCookieMode(t *testing.T) {
 	if len(renewed.Fields) != 2 || renewed.Text("message") != "Token refreshed successfully" {
 		t.Errorf("body is %s", renewed.Body)
 	}
-	cookies = "accessToken=" + renewed.Cookie(AccessCookie).Value + "; refreshToken=" + renewed.Cookie(refreshCookie).Value
+	cookies = "accessToken=" + renewed.Cookie(accessCookie).Value + "; refreshToken=" + renewed.Cookie(refreshCookie).Value
 
 	out := s.Post("/auth/logout", "", "Cookie", cookies).Want(http.StatusOK)
-	for _, name := range []string{AccessCookie, refreshCookie} {
+	for _, name := range []string{accessCookie, refreshCookie} {
 		if c := out.Cookie(name); c.Value != "" || c.Path != "/" || c.Expires.Unix() != 0 || c.MaxAge >= 0 {
 			t.Errorf("cookie is %+v", c)
 		}
@@ -220,7 +220,7 @@ func TestCookieModeForgets(t *testing.T) {
 	a := s.Post("/auth/login", loginBody(alice, s.Code(), `,"rememberMe":false`), "X-Access-Token-Type", "cookie").Want(http.StatusOK)
 	check := func(a webtest.Answer) {
 		t.Helper()
-		for _, name := range []string{AccessCookie, refreshCookie, rememberCookie} {
+		for _, name := range []string{accessCookie, refreshCookie, rememberCookie} {
 			if c := a.Cookie(name); c.MaxAge != 0 || !c.Expires.IsZero() || c.Secure {
 				t.Errorf("cookie is %+v", c)
 			}
