@@ -32,6 +32,9 @@ type Config struct {
 	Origin string
 	// PagesPath is the path below which everything is ours.
 	PagesPath string
+	// FailPath answers a path below PagesPath that is none of ours, with an
+	// error of package wire. It may be nil.
+	FailPath func(http.ResponseWriter, *http.Request, error)
 	// Caller tells who makes a request.
 	Caller func(*http.Request) wire.Caller
 	// OnAnswer is told of a request that is ours, before it is answered: the
@@ -281,6 +284,10 @@ func (s *Site) isDisguised(u *url.URL) bool {
 	if _, ok := s.owned[canonical]; ok {
 		return true
 	}
+	return s.isBelowPages(canonical)
+}
+
+func (s *Site) isBelowPages(canonical string) bool {
 	return canonical == s.PagesPath || strings.HasPrefix(canonical, s.PagesPath+"/")
 }
 
@@ -305,13 +312,19 @@ func (s *Site) mayFold(path string) bool {
 
 // refusePath answers a disguised path: 400 where it is ambiguous, else 404.
 func (s *Site) refusePath(w http.ResponseWriter, r *http.Request) {
-	status := http.StatusNotFound
+	err := wire.ErrNotFound
 	if gate.Ambiguous(r.URL) {
-		status = http.StatusBadRequest
+		err = wire.ErrPath
 	}
 	limitBody(w)
-	pages := wire.API{Name: "portal"}
-	s.answer(w, r, &pages, func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, http.StatusText(status), status)
-	})
+	pages := wire.API{Name: "portal", Fail: failPlainly}
+	if s.FailPath != nil && s.isBelowPages(gate.Canonical(r.URL.Path)) {
+		pages.Fail = s.FailPath
+	}
+	s.answer(w, r, &pages, failWith(&pages, err))
+}
+
+func failPlainly(w http.ResponseWriter, _ *http.Request, err error) {
+	status := wire.Status(err)
+	http.Error(w, http.StatusText(status), status)
 }

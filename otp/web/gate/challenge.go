@@ -3,10 +3,12 @@
 package gate
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
@@ -37,6 +39,27 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request) {
 	default:
 		g.unauthorized(w, login)
 	}
+}
+
+// ErrUnchecked: it can't be told now whether a request has a session. It is
+// an [otp.ErrUnavailable].
+var ErrUnchecked = fmt.Errorf("sessions can't be checked: %w", otp.ErrUnavailable)
+
+// failUnchecked answers a request that needs a session while none can be
+// checked, for the reason err.
+func (g *Gate) failUnchecked(w http.ResponseWriter, r *http.Request, err error) {
+	wire.SetPrivate(w.Header())
+	if g.Unavailable != nil && wantsPage(r) {
+		g.Unavailable(w, r, fmt.Errorf("%w: %w", ErrUnchecked, err))
+		return
+	}
+	wire.SetRetryAfter(w.Header(), err)
+	writeProblem(w, http.StatusServiceUnavailable, "sessions can't be checked right now", "")
+}
+
+// wantsPage tells who shows a page that comes instead of the one asked for.
+func wantsPage(r *http.Request) bool {
+	return isNavigation(r) && r.Header.Get("Upgrade") == "" && r.Header.Get("Hx-Request") != "true"
 }
 
 // isNavigation tells a person's browser from a program: Fetch metadata where

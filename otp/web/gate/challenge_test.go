@@ -4,11 +4,15 @@ package gate
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/caddy-otp/caddy-otp/otp"
 )
 
 func TestChallenge(t *testing.T) {
@@ -99,6 +103,52 @@ func TestChallenge(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestUnchecked asks while no session can be checked.
+func TestUnchecked(t *testing.T) {
+	const page = "a page"
+	browsing := map[string]string{"Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
+	for _, tc := range []struct {
+		name     string
+		headers  map[string]string
+		hookless bool
+		page     bool
+	}{
+		{name: "a browser that navigates", headers: browsing, page: true},
+		{name: "a browser without Fetch metadata", headers: map[string]string{"Accept": "text/html"}, page: true},
+		{name: "a browser, and nobody has a page", headers: browsing, hookless: true},
+		{name: "fetch", headers: map[string]string{"Sec-Fetch-Mode": "cors", "Accept": "text/html"}},
+		{name: "curl", headers: map[string]string{"Accept": "*/*"}},
+		{name: "an old htmx", headers: map[string]string{"Accept": "text/html", "Hx-Request": "true"}},
+		{name: "an upgrade that claims to navigate", headers: map[string]string{"Sec-Fetch-Mode": "navigate", "Upgrade": "websocket"}},
+	} {
+		h := newHouse(t, nil)
+		h.store.err = otp.ErrUnavailable
+		if !tc.hookless {
+			h.Unavailable = func(w http.ResponseWriter, _ *http.Request, err error) {
+				if !errors.Is(err, ErrUnchecked) || !errors.Is(err, otp.ErrUnavailable) || otp.RetryAfter(err) != 1 {
+					t.Errorf("%s: %v", tc.name, err)
+				}
+				w.WriteHeader(http.StatusServiceUnavailable)
+				_, _ = io.WriteString(w, page)
+			}
+		}
+		r := h.as(session(t, "jane@example.com"), http.MethodGet, "/admin")
+		for name, value := range tc.headers {
+			r.Header.Set(name, value)
+		}
+		w := h.do(r)
+		if h.passed != nil || w.Code != http.StatusServiceUnavailable || w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: passed %v, %d %v", tc.name, h.passed != nil, w.Code, w.Header())
+		}
+		if (w.Body.String() == page) != tc.page {
+			t.Errorf("%s: %s", tc.name, w.Body)
+		}
+		if !tc.page && (w.Header().Get("Retry-After") != "1" || w.Header().Get("Content-Type") != "application/problem+json; charset=utf-8") {
+			t.Errorf("%s: %v", tc.name, w.Header())
+		}
 	}
 }
 

@@ -115,11 +115,13 @@ func New(t testing.TB, o Options, newAPI func(*Site) wire.API) *Site {
 		Rules:     gate.NewRules(o.Protect, nil),
 		LoginPath: PagesPath + "/login",
 	})
+	api := newAPI(s)
 	s.web = web.NewSite(web.Config{
 		Gate:      s.Gate,
-		APIs:      []wire.API{newAPI(s)},
+		APIs:      []wire.API{api},
 		Origin:    Origin,
 		PagesPath: PagesPath,
+		FailPath:  api.Fail,
 		Caller:    s.caller,
 		Logger:    s.Logger,
 	})

@@ -49,6 +49,7 @@ func TestStatus(t *testing.T) {
 		ErrEarlyData:       425,
 		ErrCrossSite:       403,
 		ErrPath:            400,
+		ErrNotFound:        404,
 		otp.ErrThrottled:   429,
 		otp.ErrCoolDown:    429,
 		otp.ErrUnavailable: 503,

@@ -20,6 +20,7 @@ var (
 	ErrEarlyData = errors.New("request came as early data")
 	ErrCrossSite = errors.New("request comes from a foreign origin")
 	ErrPath      = errors.New("ambiguous path")
+	ErrNotFound  = errors.New("no such path")
 
 	// ErrOtherAddress is an [ErrCrossSite] of a page that is this site's all
 	// the same: the visitor came by another address than the public URL.
@@ -41,6 +42,7 @@ func Status(err error) int {
 		{ErrEarlyData, http.StatusTooEarly},
 		{ErrCrossSite, http.StatusForbidden},
 		{ErrPath, http.StatusBadRequest},
+		{ErrNotFound, http.StatusNotFound},
 		{otp.ErrThrottled, http.StatusTooManyRequests},
 		{otp.ErrCoolDown, http.StatusTooManyRequests},
 		{otp.ErrUnavailable, http.StatusServiceUnavailable},
