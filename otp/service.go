@@ -110,6 +110,9 @@ func (s *Service) Keys() *Keys { return s.keys }
 // Watch returns what knows the revoked sessions.
 func (s *Service) Watch() *Watch { return s.watch }
 
+// DefaultCountry returns the region of numbers that don't begin with +, or "".
+func (s *Service) DefaultCountry() string { return s.defaultCountry }
+
 // HasSender reports whether messages can be sent over a channel.
 func (s *Service) HasSender(c Channel) bool { return len(s.senders[c]) > 0 }
 

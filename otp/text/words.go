@@ -44,10 +44,17 @@ type SMSWords struct {
 }
 
 // PageWords are those of the site's own pages. {address} is the address that
-// was typed, {wait} how long until another try.
+// was typed, {wait} how long until another try, {prefix} a country's, and {url}
+// the site's address.
 type PageWords struct {
-	LoginTitle, Email, Phone, Send   string
-	EmailOrPhone, PhoneHint, Restart string
+	LoginTitle, Email, Phone, Send string
+	EmailOrPhone, Restart          string
+	// PhoneHint says that numbers need their country's prefix, AbroadHint
+	// that those from abroad do.
+	PhoneHint, AbroadHint string
+
+	// SignedInTitle and what follows are for those who needn't sign in.
+	SignedInTitle, SignedIn, Continue, SomebodyElse string
 
 	VerifyTitle, Sent, Code, Verify, Resend, OtherAddress string
 	// EnterCode, OpenLink and EnterCodeOrOpenLink say what to do with what
@@ -57,17 +64,27 @@ type PageWords struct {
 
 	LinkTitle, LinkLead, LinkConfirm, LinkCaution string
 
-	LogoutTitle, LogoutLead, LogoutConfirm, LoggedOut, SignInAgain string
-	StaySignedIn                                                   string
+	LogoutTitle, LogoutConfirm, LoggedOut, SignInAgain string
+	StaySignedIn, StartPage                            string
 	// HalfLoggedOut says that only the browser has forgotten the session.
 	HalfLoggedOut, HalfLoggedOutLead string
 
-	AddressInvalid, CodeInvalid, CodeWrong, CodeExpired, CodeExhausted, LinkInvalid string
-	Throttled, CoolDown, Unavailable, NoSender, Foreign, Defect                     string
+	EmailInvalid, PhoneInvalid, EmailOrPhoneInvalid string
+	// CheckTyping, NeedsPrefix and NeedsPrefixAbroad follow these three.
+	CheckTyping, NeedsPrefix, NeedsPrefixAbroad string
+
+	CodeInvalid, CodeWrong, CodeExpired, CodeExhausted, LinkInvalid string
+	Throttled, CoolDown, Unavailable, NoSender, Foreign, Defect     string
 	// Error stands before a title, FailTitle above what is no page's own.
 	Error, FailTitle, BadRequest, LinkInvalidTitle string
 	// CoolDownOpenLink is CoolDown where the message carries a link.
 	CoolDownOpenLink string
+	// WrongOrigin and OpenSite are for who came by another address than the
+	// site's own.
+	WrongOrigin, OpenSite string
+	// Unchecked says that nobody knows now who is signed in.
+	Unchecked, TryAgain     string
+	NotFoundTitle, NotFound string
 }
 
 // Fill replaces {name} in a wording by the value that follows the name in

@@ -81,7 +81,7 @@ func (p *portal) openLink(token string) (otp.Link, error) {
 // refuseLink says that a link can't be used, or not any more.
 func (p *portal) refuseLink(w http.ResponseWriter, r *http.Request, l otp.Link) {
 	words := p.words(r)
-	page := p.messagePage(words, linkReturn(l), words.Page.LinkInvalidTitle, words.Page.LinkInvalid)
+	page := p.messagePage(words, words.Page.LinkInvalidTitle, words.Page.LinkInvalid, p.toLogin(words, linkReturn(l)))
 	p.render(w, http.StatusBadRequest, page)
 }
 

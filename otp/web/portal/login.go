@@ -24,12 +24,12 @@ const (
 // with.
 const restartParameter = "restart"
 
-// showLogin asks for an address, or lets those pass who are signed in.
+// showLogin asks for an address, or asks those who are signed in what they want.
 func (p *portal) showLogin(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	back := returnPath(query.Get(gate.ReturnParameter))
-	if _, ok := p.signedIn(r); ok {
-		redirect(w, back)
+	if x, ok := p.signedIn(r); ok {
+		p.render(w, http.StatusOK, p.signedInPage(r, x, back))
 		return
 	}
 	page := p.loginPage(r, back, "")

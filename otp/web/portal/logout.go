@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/gate"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
@@ -19,8 +20,9 @@ func (p *portal) showLogout(w http.ResponseWriter, r *http.Request) {
 	p.render(w, http.StatusOK, p.logoutPage(r, x))
 }
 
-// logout ends the browser's session. The cookie is cleared even where the
-// store can't be told; then the page says so.
+// logout ends the browser's session, and leads to another login where the
+// request says what that is for. The cookie is cleared even where the store
+// can't be told; then the page says so.
 func (p *portal) logout(w http.ResponseWriter, r *http.Request) {
 	var failure error
 	for _, x := range p.sessions(r) {
@@ -34,6 +36,10 @@ func (p *portal) logout(w http.ResponseWriter, r *http.Request) {
 		p.report(r, failure)
 		wire.SetRetryAfter(w.Header(), failure)
 		p.render(w, wire.Status(failure), p.halfSignedOutPage(r))
+		return
+	}
+	if query := r.URL.Query(); query.Has(gate.ReturnParameter) {
+		redirect(w, p.loginAddress(returnPath(query.Get(gate.ReturnParameter))))
 		return
 	}
 	redirect(w, p.Path+"/logout")

@@ -4,9 +4,11 @@ package portal
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/text"
+	"github.com/caddy-otp/caddy-otp/otp/web/gate"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
@@ -17,10 +19,11 @@ func (p *portal) words(r *http.Request) *text.Words {
 // page returns a page without its text and body.
 func (p *portal) page(words *text.Words, k kind, title string) *page {
 	page := &page{
-		kind:     k,
-		Words:    words,
-		Title:    text.Fill(title, "site", p.SiteName),
-		coolDown: words.Page.CoolDown,
+		kind:       k,
+		Words:      words,
+		Title:      text.Fill(title, "site", p.SiteName),
+		coolDown:   words.Page.CoolDown,
+		badAddress: words.Page.EmailInvalid + " " + words.Page.CheckTyping,
 	}
 	if page.Title == title {
 		page.Site = p.SiteName
@@ -39,19 +42,52 @@ func (p *portal) loginPage(r *http.Request, back, typed string) *page {
 	words := p.words(r)
 	page := p.page(words, loginKind, words.Page.LoginTitle)
 	body := loginBody{Action: LoginPath(p.Path), ReturnTo: back, Typed: typed}
+	hint, prefix := p.numberHints(words)
 	email, sms := p.service.HasSender(otp.Email), p.service.HasSender(otp.SMS)
 	switch {
 	case email && sms:
-		body.Label, body.Hint = words.Page.EmailOrPhone, words.Page.PhoneHint
+		body.Label, body.Hint = words.Page.EmailOrPhone, hint
 		body.Type, body.Mode, body.Autocomplete = "text", "email", "username"
+		page.badAddress = words.Page.EmailOrPhoneInvalid + " " + prefix
 	case sms:
-		body.Label, body.Hint = words.Page.Phone, words.Page.PhoneHint
+		body.Label, body.Hint = words.Page.Phone, hint
 		body.Type, body.Mode, body.Autocomplete = "tel", "tel", "tel"
+		page.badAddress = words.Page.PhoneInvalid + " " + prefix
 	default:
 		body.Label = words.Page.Email
 		body.Type, body.Mode, body.Autocomplete = "email", "email", "email"
 	}
 	page.Body = body
+	return page
+}
+
+// numberHints say which phone numbers need a prefix: what to type, and what
+// may have been wrong.
+func (p *portal) numberHints(words *text.Words) (hint, wrong string) {
+	prefix := "+49"
+	hint, wrong = words.Page.PhoneHint, words.Page.NeedsPrefix
+	if country := p.service.DefaultCountry(); country != "" {
+		hint, wrong = words.Page.AbroadHint, words.Page.NeedsPrefixAbroad
+		if country == "DE" {
+			prefix = "+44" // the example is of another country
+		}
+	}
+	return text.Fill(hint, "prefix", prefix), text.Fill(wrong, "prefix", prefix)
+}
+
+type signedInBody struct{ Next, OtherAction string }
+
+// signedInPage says who is signed in, and leads on or to another login. It
+// doesn't go on by itself: an app that lets this person in nowhere would send
+// them back for ever.
+func (p *portal) signedInPage(r *http.Request, x otp.Session, back string) *page {
+	words := p.words(r)
+	page := p.page(words, signedInKind, words.Page.SignedInTitle)
+	page.Text = []string{text.Fill(words.Page.SignedIn, "address", x.Address.String())}
+	page.Body = signedInBody{
+		Next:        back,
+		OtherAction: p.Path + "/logout?" + url.Values{gate.ReturnParameter: {back}}.Encode(),
+	}
 	return page
 }
 
@@ -79,7 +115,7 @@ func (p *portal) verifyPage(r *http.Request, a attempt) *page {
 	case otp.FormBoth:
 		do, page.coolDown = words.Page.EnterCodeOrOpenLink, words.Page.CoolDownOpenLink
 	}
-	page.Text = []string{text.Fill(words.Page.Sent, "address", a.address.Masked()), do}
+	page.Text = []string{text.Fill(words.Page.Sent, "address", a.address.Delivery()), do}
 	page.Body = body
 	return page
 }
@@ -101,7 +137,7 @@ type logoutBody struct{ Action string }
 func (p *portal) logoutPage(r *http.Request, x otp.Session) *page {
 	words := p.words(r)
 	page := p.page(words, logoutKind, words.Page.LogoutTitle)
-	page.Text = []string{text.Fill(words.Page.LogoutLead, "address", x.Address.String())}
+	page.Text = []string{text.Fill(words.Page.SignedIn, "address", x.Address.String())}
 	page.Body = logoutBody{Action: p.Path + "/logout"}
 	return page
 }
@@ -109,21 +145,32 @@ func (p *portal) logoutPage(r *http.Request, x otp.Session) *page {
 // signedOutPage says that nobody is signed in.
 func (p *portal) signedOutPage(r *http.Request) *page {
 	words := p.words(r)
-	return p.messagePage(words, "/", words.Page.LoggedOut)
+	return p.messagePage(words, words.Page.LoggedOut, "", p.toLogin(words, "/"), toStart(words))
 }
 
 // halfSignedOutPage says that only this browser has forgotten the session.
 func (p *portal) halfSignedOutPage(r *http.Request) *page {
 	words := p.words(r)
-	return p.messagePage(words, "/", words.Page.HalfLoggedOut, words.Page.HalfLoggedOutLead)
+	return p.messagePage(words, words.Page.HalfLoggedOut, words.Page.HalfLoggedOutLead,
+		p.toLogin(words, "/"), toStart(words))
 }
 
-type messageBody struct{ Next, NextLabel string }
+// way is a link to where people can go on.
+type way struct{ Address, Label string }
 
-// messagePage says one thing and leads to the login page, and from there back.
-func (p *portal) messagePage(words *text.Words, back, title string, lines ...string) *page {
+func (p *portal) toLogin(words *text.Words, back string) way {
+	return way{p.loginAddress(back), words.Page.SignInAgain}
+}
+
+func toStart(words *text.Words) way { return way{"/", words.Page.StartPage} }
+
+// messagePage says one thing, in its title and a line that may be empty, and
+// leads on: the first way is a button.
+func (p *portal) messagePage(words *text.Words, title, line string, ways ...way) *page {
 	page := p.page(words, messageKind, title)
-	page.Text = lines
-	page.Body = messageBody{Next: p.loginAddress(back), NextLabel: words.Page.SignInAgain}
+	if line != "" {
+		page.Text = []string{line}
+	}
+	page.Body = ways
 	return page
 }

@@ -36,11 +36,19 @@ func tour(t *testing.T, language string) map[string]answer {
 	pages["link refused"] = b.get(link + "?token=x")
 	pages["link malformed"] = b.post(link, url.Values{"token": {"x", "y"}})
 	b.post(link, url.Values{"token": {token}}).redirects(t, "/")
+	pages["login signed in"] = b.get(login + "?return_to=%2Fprivate")
 	pages["logout"] = b.get(logout)
 	pages["method"] = b.do(httptest.NewRequest(http.MethodDelete, login, nil))
 	foreign := newPost(login, nil)
 	foreign.Header.Set("Sec-Fetch-Site", "cross-site")
 	pages["foreign"] = b.do(foreign)
+	other := newPost(login, nil)
+	other.Host = "192.0.2.1:8080"
+	other.Header.Set("Origin", "http://192.0.2.1:8080")
+	other.Header.Del("Sec-Fetch-Site") // which browsers don't send over plain http
+	pages["other address"] = b.do(other)
+	pages["unknown"] = b.get(DefaultPath + "/nothing")
+	pages["ambiguous"] = b.get(DefaultPath + "//login")
 	plain := newPost(verify, nil)
 	plain.Header.Set("Content-Type", "text/plain")
 	pages["media type"] = b.do(plain)
@@ -55,9 +63,9 @@ func tour(t *testing.T, language string) map[string]answer {
 func TestStatuses(t *testing.T) {
 	pages := tour(t, "en")
 	for name, want := range map[string]int{
-		"login": 200, "login again": 200, "verify": 200, "link": 200, "logout": 200, "signed out": 200,
+		"login": 200, "login again": 200, "login signed in": 200, "verify": 200, "link": 200, "logout": 200, "signed out": 200,
 		"login refused": 400, "verify refused": 400, "link refused": 400, "link malformed": 400,
-		"method": 405, "foreign": 403, "media type": 415, "too large": 413, "store down": 503, "half signed out": 503,
+		"method": 405, "foreign": 403, "other address": 403, "unknown": 404, "ambiguous": 400, "media type": 415, "too large": 413, "store down": 503, "half signed out": 503,
 	} {
 		if got := pages[name].Status; got != want {
 			t.Errorf("%s: %d, want %d", name, got, want)
@@ -83,7 +91,7 @@ func TestHeaders(t *testing.T) {
 		}
 		policy := strings.Split(a.Header.Get("Content-Security-Policy"), "; ")
 		for _, want := range []string{
-			"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'",
+			"default-src 'none'", "img-src data:", "base-uri 'none'", "frame-ancestors 'none'",
 			"style-src '" + hashSource(textOf(element(a.document(t), "style"))) + "'",
 		} {
 			if !slices.Contains(policy, want) {
@@ -118,6 +126,9 @@ func TestPagesAreSelfContained(t *testing.T) {
 			if got := attribute(element(d, "html"), "lang"); got != language {
 				t.Errorf("%s: lang %q", name, got)
 			}
+			if got := attribute(named(d, "rel", "icon"), "href"); got != "data:," {
+				t.Errorf("%s: browsers ask the app for the icon %q", name, got)
+			}
 			if textOf(element(d, "h1")) == "" || !strings.Contains(textOf(element(d, "title")), "app.example.com") {
 				t.Errorf("%s: title %q, heading %q", name, textOf(element(d, "title")), textOf(element(d, "h1")))
 			}
@@ -128,18 +139,19 @@ func TestPagesAreSelfContained(t *testing.T) {
 	}
 }
 
-// local are the paths that a page may name.
-var local = regexp.MustCompile(`^/(\.otp/(login|verify|link|logout))?(\?return_to=%2F[a-z]*)?$`)
+// local are the addresses that a page may name.
+var local = regexp.MustCompile(`^/(\.otp/(login|verify|link|logout))?(\?return_to=%2F[a-z]*)?$|^/private$|^data:,$`)
 
 func checkElement(t *testing.T, page string, n *html.Node) {
 	t.Helper()
-	if slices.Contains([]string{"script", "img", "link", "iframe", "object", "base", "b"}, n.Data) {
+	if slices.Contains([]string{"script", "img", "iframe", "object", "base", "b"}, n.Data) {
 		t.Errorf("%s has <%s>", page, n.Data)
 	}
 	for _, a := range n.Attr {
 		switch {
 		case strings.HasPrefix(a.Key, "on"), a.Key == "style", a.Key == "src":
 			t.Errorf("%s has %s on <%s>", page, a.Key, n.Data)
+		case page == "other address" && a.Val == webtest.Origin+login:
 		case (a.Key == "href" || a.Key == "action") && !local.MatchString(a.Val):
 			t.Errorf("%s leads to %q", page, a.Val)
 		}
@@ -216,7 +228,8 @@ func TestOpenRedirects(t *testing.T) {
 	for _, address := range elsewhere {
 		b := s.browser()
 		query := url.Values{gate.ReturnParameter: {address}}.Encode()
-		signedIn.get(login+"?"+query).redirects(t, "/")
+		signedIn.get(login+"?"+query).says(t, http.StatusOK, "You are signed in as joe@example.com.", "/")
+		s.browser().post(logout+"?"+query, nil).redirects(t, login)
 		if got := attribute(named(b.get(login+"?"+query).document(t), "name", "return_to"), "value"); got != "/" {
 			t.Errorf("%q: the form goes back to %q", address, got)
 		}
@@ -276,20 +289,6 @@ func TestStartCookieName(t *testing.T) {
 	} {
 		if got := StartCookieName(&gate.SessionCookie{Name: name}); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
-		}
-	}
-}
-
-func TestUnknownPages(t *testing.T) {
-	s := newSite(t)
-	for target, want := range map[string]int{
-		DefaultPath + "/nothing": http.StatusNotFound,
-		"/.OTP/login":            http.StatusNotFound,
-		DefaultPath + "//login":  http.StatusBadRequest,
-		"/otp/login":             http.StatusOK, // the app's
-	} {
-		if a := s.browser().get(target); a.Status != want {
-			t.Errorf("%s: %d, want %d", target, a.Status, want)
 		}
 	}
 }

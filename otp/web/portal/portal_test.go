@@ -55,7 +55,9 @@ func newSite(t *testing.T, settings ...setting) *site {
 	}
 	s.Site = webtest.New(t, options, func(w *webtest.Site) wire.API {
 		s.pages.Gate, s.pages.Logger = w.Gate, w.Logger
-		return New(s.pages)
+		api := New(s.pages)
+		w.Gate.Unavailable = api.Fail
+		return api
 	})
 	return s
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/text"
+	"github.com/caddy-otp/caddy-otp/otp/web/gate"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
@@ -38,8 +39,8 @@ func (p *page) alert(err error) string {
 		err     error
 		wording string
 	}{
-		{otp.ErrAddressFormat, words.AddressInvalid},
-		{otp.ErrAddressTooLong, words.AddressInvalid},
+		{otp.ErrAddressFormat, p.badAddress},
+		{otp.ErrAddressTooLong, p.badAddress},
 		{otp.ErrNoSender, words.NoSender},
 		{errNoCode, words.CodeInvalid},
 		{otp.ErrWrong, words.CodeWrong},
@@ -63,9 +64,21 @@ func wait(err error) time.Duration {
 // fail answers what no page of its own is for.
 func (p *portal) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p.report(r, err)
+	wire.SetRetryAfter(w.Header(), err)
+	p.render(w, wire.Status(err), p.failPage(r, err))
+}
+
+// failPage says what went wrong, and where to go on.
+func (p *portal) failPage(r *http.Request, err error) *page {
 	words := p.words(r)
-	line := words.Page.BadRequest
-	switch status := wire.Status(err); {
+	status, line := wire.Status(err), words.Page.BadRequest
+	switch {
+	case errors.Is(err, gate.ErrUnchecked):
+		return p.uncheckedPage(r, err)
+	case errors.Is(err, wire.ErrNotFound), errors.Is(err, wire.ErrPath):
+		return p.messagePage(words, words.Page.NotFoundTitle, words.Page.NotFound, toStart(words))
+	case errors.Is(err, wire.ErrOtherAddress):
+		return p.otherAddressPage(words)
 	case status == http.StatusForbidden:
 		line = words.Page.Foreign
 	case status == http.StatusTooManyRequests:
@@ -75,10 +88,27 @@ func (p *portal) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case status >= http.StatusInternalServerError, errors.Is(err, wire.ErrSlow), errors.Is(err, wire.ErrEarlyData):
 		line = words.Page.Defect
 	}
-	wire.SetRetryAfter(w.Header(), err)
-	page := p.messagePage(words, "/", words.Page.FailTitle,
-		text.Fill(line, "wait", words.Wait(wait(err))))
-	p.render(w, wire.Status(err), page)
+	line = text.Fill(line, "wait", words.Wait(wait(err)))
+	return p.messagePage(words, words.Page.FailTitle, line, p.toLogin(words, "/"))
+}
+
+// otherAddressPage leads to the site's own address: no other can be signed in
+// at.
+func (p *portal) otherAddressPage(words *text.Words) *page {
+	site := p.service.PublicURL().String()
+	open := way{site + LoginPath(p.Path), text.Fill(words.Page.OpenSite, "url", site)}
+	return p.messagePage(words, words.Page.FailTitle, text.Fill(words.Page.WrongOrigin, "url", site), open)
+}
+
+// uncheckedPage is in place of a page of the app that needs a session.
+func (p *portal) uncheckedPage(r *http.Request, err error) *page {
+	words := p.words(r)
+	again := "/"
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		again = returnPath(r.URL.RequestURI())
+	}
+	line := text.Fill(words.Page.Unchecked, "wait", words.Wait(wait(err)))
+	return p.messagePage(words, words.Page.FailTitle, line, way{again, words.Page.TryAgain})
 }
 
 // report logs what an admin must know of; the answer doesn't say it.

@@ -20,11 +20,12 @@ var files embed.FS
 var (
 	style     = mustRead("pages/style.css")
 	templates = map[kind]*template.Template{
-		loginKind:   mustParse("pages/login.html"),
-		verifyKind:  mustParse("pages/verify.html"),
-		linkKind:    mustParse("pages/link.html"),
-		logoutKind:  mustParse("pages/logout.html"),
-		messageKind: mustParse("pages/message.html"),
+		loginKind:    mustParse("pages/login.html"),
+		signedInKind: mustParse("pages/signedin.html"),
+		verifyKind:   mustParse("pages/verify.html"),
+		linkKind:     mustParse("pages/link.html"),
+		logoutKind:   mustParse("pages/logout.html"),
+		messageKind:  mustParse("pages/message.html"),
 	}
 )
 
@@ -41,9 +42,10 @@ func mustParse(name string) *template.Template {
 }
 
 // policies are the pages' Content-Security-Policy: nothing is loaded, run or
-// framed, and the one style sheet is the one that we wrote.
+// framed, and the one style sheet is the one that we wrote. The icon is an empty
+// one in the page, so that no browser asks the app for one.
 var (
-	basePolicy = "default-src 'none'; style-src '" + hashSource(style) + "'; base-uri 'none'; frame-ancestors 'none'"
+	basePolicy = "default-src 'none'; style-src '" + hashSource(style) + "'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 	formPolicy = basePolicy + "; form-action 'self'"
 )
 
@@ -57,6 +59,7 @@ type kind int
 
 const (
 	loginKind kind = iota
+	signedInKind
 	verifyKind
 	linkKind
 	logoutKind
@@ -79,6 +82,8 @@ type page struct {
 
 	// coolDown words that no code is taken for a while.
 	coolDown string
+	// badAddress words that an address can't be one, and what can.
+	badAddress string
 }
 
 // Style is the style sheet.
