@@ -63,7 +63,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			errors.New("two otp directives serve one request; a site has one"))
 	}
 	caddyhttp.SetVar(r.Context(), servedVar, true)
-	h.warnProxies.Do(func() { h.warnOfSpoofableProxies(r) })
+	h.warnOfSpoofableProxies(r)
 	return h.site.ServeHTTP(w, r, next.ServeHTTP)
 }
 
@@ -74,10 +74,14 @@ const servedVar = "otp_served"
 // X-Forwarded-For that clients write themselves.
 func (h *Handler) warnOfSpoofableProxies(r *http.Request) {
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if ok && server.TrustedProxiesRaw != nil && server.TrustedProxiesStrict == 0 {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	if !ok || !trusted || server.TrustedProxiesStrict > 0 {
+		return
+	}
+	h.warnProxies.Do(func() {
 		h.logger.Warn("trusted_proxies without trusted_proxies_strict reads X-Forwarded-For from its left end, " +
 			"which clients can write: throttles by client_ip can be evaded; add trusted_proxies_strict to the server's options")
-	}
+	})
 }
 
 // caller tells who makes a request, as Caddy's own trusted_proxies say.

@@ -56,13 +56,14 @@ func TestTwoDirectivesServeNothing(t *testing.T) {
 func TestWarningOfSpoofableProxies(t *testing.T) {
 	const warning = "trusted_proxies without trusted_proxies_strict"
 	for name, c := range map[string]struct {
-		server *caddyhttp.Server
-		warns  int
+		server  *caddyhttp.Server
+		trusted bool
+		warns   int
 	}{
-		"no proxies":      {&caddyhttp.Server{}, 0},
-		"strict":          {&caddyhttp.Server{TrustedProxiesRaw: []byte(`{}`), TrustedProxiesStrict: 1}, 0},
-		"from the left":   {&caddyhttp.Server{TrustedProxiesRaw: []byte(`{}`)}, 1},
-		"only strictness": {&caddyhttp.Server{TrustedProxiesStrict: 1}, 0},
+		"not by a proxy":              {&caddyhttp.Server{}, false, 0},
+		"by a proxy, strict":          {&caddyhttp.Server{TrustedProxiesStrict: 1}, true, 0},
+		"by a proxy, from the left":   {&caddyhttp.Server{}, true, 1},
+		"not by a proxy, though some": {&caddyhttp.Server{TrustedProxiesStrict: 1}, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			handlers, err := provision(t, jsonOf(t, caddyfileOf("", loopback)))
@@ -72,7 +73,9 @@ func TestWarningOfSpoofableProxies(t *testing.T) {
 			core, logged := observer.New(zap.InfoLevel)
 			handlers[0].logger = zap.New(core)
 			for range 3 {
-				err := handlers[0].ServeHTTP(httptest.NewRecorder(), arriving(t, c.server), respond(http.StatusOK))
+				r := arriving(t, c.server)
+				caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, c.trusted)
+				err := handlers[0].ServeHTTP(httptest.NewRecorder(), r, respond(http.StatusOK))
 				if err != nil {
 					t.Fatal(err)
 				}

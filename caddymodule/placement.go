@@ -5,6 +5,8 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -21,6 +23,9 @@ func checkPlacement(ctx caddy.Context) error {
 	}
 	for _, server := range module.(*caddyhttp.App).Servers {
 		if _, err := countHandlers(server.Routes, ""); err != nil {
+			return err
+		}
+		if err := checkErrorRoutes(server); err != nil {
 			return err
 		}
 		for _, route := range server.NamedRoutes {
@@ -79,4 +84,93 @@ func countInRoute(route caddyhttp.Route, matcher string) (count int, err error) 
 		}
 	}
 	return count, nil
+}
+
+// checkErrorRoutes refuses error routes of our sites that lead to an app:
+// Caddy takes them without us where an error comes before us, such as from a
+// strict SNI check, and what the client says of its identity is still there.
+func checkErrorRoutes(server *caddyhttp.Server) error {
+	if server.Errors == nil {
+		return nil
+	}
+	for _, route := range server.Routes {
+		handler := findHandler(route)
+		if handler == nil {
+			continue
+		}
+		for _, errorRoute := range server.Errors.Routes {
+			if proxy := findProxy(errorRoute); proxy != "" && mayShareHost(route, errorRoute) {
+				return fmt.Errorf("handle_errors of %s uses %s: an error page from an app would be one past the login, "+
+					"with whatever identity headers the client sent; serve error pages with `file_server` or `respond`", handler.PublicURL, proxy)
+			}
+		}
+	}
+	return nil
+}
+
+func findHandler(route caddyhttp.Route) *Handler {
+	for _, handler := range route.Handlers {
+		switch handler := handler.(type) {
+		case *Handler:
+			return handler
+		case *caddyhttp.Subroute:
+			for _, route := range handler.Routes {
+				if found := findHandler(route); found != nil {
+					return found
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// findProxy returns the directive by which a route leads to an app, or "".
+func findProxy(route caddyhttp.Route) string {
+	for _, handler := range route.Handlers {
+		if subroute, ok := handler.(*caddyhttp.Subroute); ok {
+			for _, route := range subroute.Routes {
+				if proxy := findProxy(route); proxy != "" {
+					return proxy
+				}
+			}
+		} else if module, ok := handler.(caddy.Module); ok && caddy.GetModuleName(module) == "reverse_proxy" {
+			return "reverse_proxy" // php_fastcgi is one too
+		}
+	}
+	return ""
+}
+
+// mayShareHost reports whether two routes may be taken for one host. Patterns
+// and placeholders may stand for any.
+func mayShareHost(one, other caddyhttp.Route) bool {
+	hosts, others := hostsOf(one), hostsOf(other)
+	if len(hosts) == 0 || len(others) == 0 {
+		return true
+	}
+	for _, host := range append(hosts, others...) {
+		if strings.ContainsAny(host, "*{") {
+			return true
+		}
+	}
+	return slices.ContainsFunc(hosts, func(host string) bool { return slices.Contains(others, host) })
+}
+
+// hostsOf returns the hosts that a route is for, in lower case; none: all.
+func hostsOf(route caddyhttp.Route) []string {
+	var hosts []string
+	for _, set := range route.MatcherSets {
+		for _, m := range set {
+			var names []string
+			switch m := m.(type) {
+			case *caddyhttp.MatchHost:
+				names = *m
+			case caddyhttp.MatchHost:
+				names = m
+			}
+			for _, name := range names {
+				hosts = append(hosts, strings.ToLower(name))
+			}
+		}
+	}
+	return hosts
 }

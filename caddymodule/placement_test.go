@@ -28,6 +28,11 @@ func TestPlacement(t *testing.T) {
 		{"in a route of a method", ":8080 {\n@post method POST\nroute @post {\n" + placedOTP + "}\n}", "below a matcher (method)"},
 		{"two deep", ":8080 {\nhandle /a/* {\nroute {\n" + placedOTP + "}\n}\n}", "below a matcher (path)"},
 		{"in a site with a path", "http://localhost:8080/app/* {\n" + placedOTP + "}", "below a matcher (path)"},
+		{"with error pages", ":8080 {\n" + placedOTP + "handle_errors {\nrespond oops\n}\n}", ""},
+		{"with an app's error pages", ":8080 {\n" + placedOTP + "handle_errors {\nrewrite * /oops\nreverse_proxy localhost:1\n}\n}", "handle_errors of http://localhost:8080 uses reverse_proxy"},
+		{"with an app's error pages for one status", "http://localhost:8080 {\n" + placedOTP + "handle_errors 404 {\nreverse_proxy localhost:1\n}\n}", "handle_errors of"},
+		{"with an app's error pages through FastCGI", ":8080 {\n" + placedOTP + "handle_errors {\nphp_fastcgi localhost:1\n}\n}", "handle_errors of"},
+		{"beside a site with an app's error pages", "http://localhost:8080 {\n" + placedOTP + "}\nhttp://b.localhost:8080 {\nhandle_errors {\nreverse_proxy localhost:1\n}\n}", ""},
 		{"twice", ":8080 {\n" + placedOTP + "otp {\npublic_url http://other.localhost\n}\n}", "otp stands twice"},
 		{"twice, once in a route", "http://localhost:8080 {\n" + placedOTP + "route {\notp {\npublic_url http://other.localhost\n}\n}\n}", "otp stands twice"},
 	} {

@@ -20,6 +20,10 @@ const (
 	settleMargin     = deliveryLease - deliveryDeadline
 	// shortestTry is the least that a lease must leave for a try to begin.
 	shortestTry = deliveryDeadline / 2
+	// deliveryPause, and at most as much again, passes before a delivery
+	// begins. Its work must not slow the answer to who asked for the code:
+	// that would tell whose address gets messages.
+	deliveryPause = 5 * time.Millisecond
 	// claimInterval is how often messages that nobody delivers are looked for.
 	claimInterval = time.Second
 	// couriers is how many messages are delivered at a time.

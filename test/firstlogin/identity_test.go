@@ -116,3 +116,24 @@ func TestOtherSite(t *testing.T) {
 		dialects[0].verify(elsewhere, "code@example.com", r.message("code@example.com", 1).Code).expect(t, "another site's code", dialects[0].wrong)
 	})
 }
+
+// TestSpoofableProxies: behind a proxy, whoever configures Caddy so that
+// clients can choose their own address is told, once.
+func TestSpoofableProxies(t *testing.T) {
+	skipShort(t)
+	const warning = "add trusted_proxies_strict"
+	for lines, warnings := range map[string]int{
+		"":                                       0,
+		"trusted_proxies static 127.0.0.1/8 ::1": 1,
+		"trusted_proxies static 127.0.0.1/8 ::1\n\t\ttrusted_proxies_strict": 0,
+	} {
+		r := newRig(t, "store bolt otp.db\n\t}\n\tservers {\n\t\t"+lines, roomy)
+		for range 3 {
+			r.get("/page", "X-Forwarded-For", "192.0.2.1")
+		}
+		r.caddy.Stop()
+		if n := strings.Count(r.caddy.Log(), warning); n != warnings {
+			t.Errorf("with %q there are %d warnings, not %d", lines, n, warnings)
+		}
+	}
+}
