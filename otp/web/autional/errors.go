@@ -39,8 +39,8 @@ type kind struct {
 	title  string
 	status int
 	code   int
-	// detail says what to do, in each language; {retry_after} is replaced by
-	// the wait in seconds.
+	// detail says what to do, in each language; {wait} is replaced by how
+	// long to wait.
 	detail text
 }
 
@@ -57,8 +57,8 @@ var (
 		"Der Inhalt der Anfrage muss genau ein JSON-Objekt ohne doppelte Schlüssel sein.",
 	}}
 	tooFrequent = &kind{"too-frequent", "Request too frequent", http.StatusTooManyRequests, codeTooFrequent, text{
-		"Asked for too often. Try again in {retry_after} seconds.",
-		"Zu oft angefragt. Bitte in {retry_after} Sekunden erneut versuchen.",
+		"Asked for too often. Try again in {wait}.",
+		"Zu oft angefragt. Bitte in {wait} erneut versuchen.",
 	}}
 	codeInvalid = &kind{"code-invalid", "Invalid verification code", http.StatusBadRequest, codeWrong, text{
 		"The verification code is not valid. Check it, or ask for a new one.",
@@ -73,8 +73,8 @@ var (
 		"Der Bestätigungscode wurde zu oft falsch eingegeben. Bitte einen neuen anfordern.",
 	}}
 	coolingDown = &kind{"cooling-down", "Too many failed logins", http.StatusTooManyRequests, codeExhausted, text{
-		"Too many wrong codes. No code is accepted for {retry_after} seconds.",
-		"Zu viele falsche Codes. In den nächsten {retry_after} Sekunden wird kein Code angenommen.",
+		"Too many wrong codes. No code is accepted for {wait}.",
+		"Zu viele falsche Codes. Es wird noch {wait} lang kein Code angenommen.",
 	}}
 	foreignOrigin = &kind{"foreign-origin", "Origin not allowed", http.StatusForbidden, codeOrigin, text{
 		"Pages of this origin may not call the API.",
@@ -105,8 +105,8 @@ var (
 		"Die Anfrage ist an einem Fehler dieses Servers gescheitert.",
 	}}
 	unavailable = &kind{"unavailable", "Service unavailable", http.StatusServiceUnavailable, codeUnavailable, text{
-		"Logins can't be served right now. Try again in {retry_after} seconds.",
-		"Anmeldungen sind gerade nicht möglich. Bitte in {retry_after} Sekunden erneut versuchen.",
+		"Logins can't be served right now. Try again in {wait}.",
+		"Anmeldungen sind gerade nicht möglich. Bitte in {wait} erneut versuchen.",
 	}}
 )
 

@@ -4,6 +4,8 @@ package autional
 
 import (
 	"net/http"
+	"strconv"
+	"strings"
 
 	"golang.org/x/text/language"
 
@@ -21,4 +23,15 @@ func (t text) in(r *http.Request) string {
 		return t.german
 	}
 	return t.english
+}
+
+var second, severalSeconds = text{"second", "Sekunde"}, text{"seconds", "Sekunden"}
+
+// withWait is [text.in] with {wait} replaced by a number of seconds.
+func (t text) withWait(r *http.Request, seconds int) string {
+	unit := severalSeconds
+	if seconds == 1 {
+		unit = second
+	}
+	return strings.ReplaceAll(t.in(r), "{wait}", strconv.Itoa(seconds)+" "+unit.in(r))
 }

@@ -5,8 +5,6 @@ package autional
 import (
 	"errors"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
@@ -64,7 +62,7 @@ func (d *dialect) problem(r *http.Request, k *kind, err error) problem {
 		Type:       d.Service.PublicURL().String() + d.PagesPath + "/problems/" + k.name,
 		Title:      k.title,
 		Status:     k.status,
-		Detail:     k.detail.in(r),
+		Detail:     k.detail.withWait(r, otp.RetryAfter(err)),
 		Instance:   r.URL.RequestURI(),
 		Code:       k.code,
 		I18nKey:    "problem." + k.name,
@@ -78,7 +76,6 @@ func (d *dialect) problem(r *http.Request, k *kind, err error) problem {
 	}
 	if p.RetryAfter > 0 {
 		p.I18nArgs["retry_after"] = p.RetryAfter
-		p.Detail = strings.ReplaceAll(p.Detail, "{retry_after}", strconv.Itoa(p.RetryAfter))
 	}
 	if fields, ok := errors.AsType[fieldErrors](err); ok {
 		for _, f := range fields {
