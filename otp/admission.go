@@ -89,8 +89,17 @@ func (p Pattern) Matches(a Address) bool {
 	return domain == p.domain
 }
 
-// Admission says whose addresses may sign in. Deny wins; without any Allow
-// everybody else may.
+// coversMailbox reports whether the pattern covers an address or names another
+// of the same mailbox: +tags and Gmail's dots evade no denial.
+func (p Pattern) coversMailbox(a Address) bool {
+	if p.exact == "" || a.channel != p.channel {
+		return p.Matches(a)
+	}
+	return RestoreAddress(p.channel, p.exact).throttleForm() == a.throttleForm()
+}
+
+// Admission says whose addresses may sign in. Deny wins, for the whole mailbox
+// of an address that it names; without any Allow everybody else may.
 type Admission struct {
 	Allow []Pattern
 	Deny  []Pattern
@@ -101,11 +110,10 @@ func (d Admission) Admits(a Address) bool { return d.refusal(a) == "" }
 
 // refusal returns the option by which an address may not sign in, or "".
 func (d Admission) refusal(a Address) string {
-	matches := func(p Pattern) bool { return p.Matches(a) }
 	switch {
-	case slices.ContainsFunc(d.Deny, matches):
+	case slices.ContainsFunc(d.Deny, func(p Pattern) bool { return p.coversMailbox(a) }):
 		return "deny"
-	case len(d.Allow) > 0 && !slices.ContainsFunc(d.Allow, matches):
+	case len(d.Allow) > 0 && !slices.ContainsFunc(d.Allow, func(p Pattern) bool { return p.Matches(a) }):
 		return "allow"
 	}
 	return ""

@@ -175,3 +175,32 @@ func anyAddress(t testing.TB, typed string) Address {
 	}
 	return email(t, typed)
 }
+
+// TestDenialCoversTheMailbox: whoever is denied by address doesn't come back
+// by another spelling of it; whoever is allowed by address is that one alone.
+func TestDenialCoversTheMailbox(t *testing.T) {
+	for _, tc := range []struct {
+		deny, allow, typed string
+		admits             bool
+	}{
+		{deny: "alice@gmail.com", typed: "a.lice+x@googlemail.com"},
+		{deny: "a.lice@gmail.com", typed: "alice@gmail.com"},
+		{deny: "alice@example.com", typed: "alice+1@example.com"},
+		{deny: "alice@example.com", typed: "a.lice@example.com", admits: true},
+		{deny: "alice@example.com", typed: "bob@example.com", admits: true},
+		{allow: "alice@example.com", typed: "alice@example.com", admits: true},
+		{allow: "alice@example.com", typed: "alice+1@example.com"},
+		{allow: "alice@gmail.com", typed: "a.lice@gmail.com"},
+	} {
+		var d Admission
+		if tc.deny != "" {
+			d.Deny = patterns(t, tc.deny)
+		}
+		if tc.allow != "" {
+			d.Allow = patterns(t, tc.allow)
+		}
+		if got := d.Admits(email(t, tc.typed)); got != tc.admits {
+			t.Errorf("deny %q, allow %q: %s is admitted: %v", tc.deny, tc.allow, tc.typed, got)
+		}
+	}
+}

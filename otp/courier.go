@@ -50,6 +50,7 @@ type Courier struct {
 	store   Store
 	logger  *slog.Logger
 	timeout time.Duration
+	pause   time.Duration
 	queue   chan held
 	// idle has an element when a worker has become free.
 	idle    chan struct{}
@@ -75,6 +76,7 @@ func NewCourier(store Store, timeout time.Duration, logger *slog.Logger) *Courie
 		store:    store,
 		logger:   logger,
 		timeout:  timeout,
+		pause:    deliveryPause,
 		queue:    make(chan held, courierBacklog),
 		idle:     make(chan struct{}, 1),
 		stopping: make(chan struct{}),
@@ -139,6 +141,16 @@ func (c *Courier) Stop() {
 			return
 		}
 	}
+}
+
+// deliverSoon is [Courier.deliver] once who asked for the message has had the
+// answer.
+func (c *Courier) deliverSoon(h held) {
+	if c.pause == 0 {
+		c.deliver(h)
+		return
+	}
+	time.AfterFunc(c.pause+rand.N(c.pause), func() { c.deliver(h) })
 }
 
 // deliver takes over a message that the caller has leased.

@@ -45,6 +45,34 @@ func TestDeliveredAtOnce(t *testing.T) {
 	})
 }
 
+// TestDeliveryPause: the work of a delivery begins once the answer is out, and
+// a stop in between loses nothing.
+func TestDeliveryPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, nil)
+		h.courier.pause = deliveryPause
+		h.courier.Start()
+		h.mustStart(t, "jane@example.com")
+		time.Sleep(deliveryPause - 1)
+		synctest.Wait()
+		if sent := h.sender.all(); len(sent) != 0 {
+			t.Fatal("sent with the answer")
+		}
+		time.Sleep(deliveryPause + 1)
+		synctest.Wait()
+		if sent := h.sender.all(); len(sent) != 1 {
+			t.Fatalf("%d sent", len(sent))
+		}
+		h.mustStart(t, "joe@example.com")
+		h.courier.Stop()
+		time.Sleep(2 * deliveryPause)
+		synctest.Wait()
+		if sent, settled := h.sender.all(), h.store.waiting(); len(sent) != 1 || settled != 1 {
+			t.Fatalf("after a stop %d are sent and %d wait", len(sent), settled)
+		}
+	})
+}
+
 func (h *house) mustStart(t *testing.T, typed string) {
 	t.Helper()
 	if _, err := h.Start(t.Context(), startRequest(t, typed)); err != nil {

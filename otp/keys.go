@@ -88,7 +88,7 @@ func (k *Keys) candidates(parts ...string) []Tag {
 // Sealer seals bytes for one use: AES-256-GCM under a key that is derived for
 // that use alone, with a key id, so that older keys still open.
 type Sealer struct {
-	keys []sealingKey
+	keys []*sealingKey
 }
 
 type sealingKey struct {
@@ -111,7 +111,7 @@ func (k *Keys) Sealer(use string) *Sealer {
 		if err != nil {
 			panic(err) // only for a cipher of another block size
 		}
-		key := sealingKey{aead: aead}
+		key := &sealingKey{aead: aead}
 		copy(key.id[:], derive(secret, "seal id "+use))
 		s.keys = append(s.keys, key)
 	}
@@ -121,7 +121,19 @@ func (k *Keys) Sealer(use string) *Sealer {
 // Seal encrypts plain and binds it to context, which must be given again to
 // open it.
 func (s *Sealer) Seal(plain []byte, context string) []byte {
-	key := s.keys[0]
+	return s.keys[0].seal(plain, context)
+}
+
+// sealForEach is [Sealer.Seal] under each of the keys.
+func (s *Sealer) sealForEach(plain []byte, context string) [][]byte {
+	sealed := make([][]byte, len(s.keys))
+	for i, key := range s.keys {
+		sealed[i] = key.seal(plain, context)
+	}
+	return sealed
+}
+
+func (key *sealingKey) seal(plain []byte, context string) []byte {
 	size := keyIDLength + key.aead.NonceSize()
 	sealed := make([]byte, size, size+len(plain)+key.aead.Overhead())
 	copy(sealed, key.id[:])
@@ -132,6 +144,12 @@ func (s *Sealer) Seal(plain []byte, context string) []byte {
 // Open returns what [Sealer.Seal] was given, or [ErrSealed]. current is false
 // where an older key than the first opened it: it should be sealed anew.
 func (s *Sealer) Open(sealed []byte, context string) (plain []byte, current bool, err error) {
+	plain, key, err := s.open(sealed, context)
+	return plain, err == nil && key == 0, err
+}
+
+// open is [Sealer.Open] and says which key opened it, the first being 0.
+func (s *Sealer) open(sealed []byte, context string) (plain []byte, opened int, err error) {
 	for i, key := range s.keys {
 		size := keyIDLength + key.aead.NonceSize()
 		if len(sealed) < size || [keyIDLength]byte(sealed[:keyIDLength]) != key.id {
@@ -139,10 +157,10 @@ func (s *Sealer) Open(sealed []byte, context string) (plain []byte, current bool
 		}
 		plain, err := key.aead.Open(nil, sealed[keyIDLength:size], sealed[size:], []byte(context))
 		if err == nil {
-			return plain, i == 0, nil
+			return plain, i, nil
 		}
 	}
-	return nil, false, ErrSealed
+	return nil, 0, ErrSealed
 }
 
 // SealText is [Sealer.Seal] for cookies and links: unpadded base64url.

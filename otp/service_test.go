@@ -173,13 +173,19 @@ func TestRecordRotation(t *testing.T) {
 	if bytes.Equal(store.records[before.key], sealed) {
 		t.Fatal("it isn't sealed anew")
 	}
-	if _, current, err := during.sealer.Open(store.records[during.key], during.key); err != nil || !current {
-		t.Fatalf("sealed anew: current %v, %v", current, err)
-	}
+	sealed = bytes.Clone(store.records[before.key])
 	load("again", "first", during, never)
-	// A deployment that lacks the secret it was sealed with can't do better
+	load("a node that has no new secret yet", "first", house("old"), never)
+	if !bytes.Equal(store.records[before.key], sealed) {
+		t.Fatal("nodes that differ in secrets seal in turn")
+	}
+	// A deployment that lacks the secrets it was sealed with can't do better
 	// than to begin anew.
-	load("its secret is gone", "second", house("old"), create("second"))
-	store.records[before.key] = []byte("torn")
-	load("it is torn", "third", during, create("third"))
+	gone := house("another")
+	gone.key = before.key
+	load("its secrets are gone", "second", gone, create("second"))
+	for _, torn := range [][]byte{[]byte("torn"), {0xff}, {5, 1, 2}, sealed[:len(sealed)/3], {0}} {
+		store.records[before.key] = torn
+		load("it is torn", "third", during, create("third"))
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/netip"
 	"time"
 )
@@ -101,13 +100,12 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 		return Started{}, outcome.refusal()
 	}
 	if envelope != nil {
-		h := held{until: until, Lease: Lease{
+		s.courier.deliverSoon(held{until: until, Lease: Lease{
 			Envelope: *envelope,
 			Handle:   challenge.Handle,
 			Fence:    1,
 			Expires:  outcome.Now.Add(envelope.Lifetime),
-		}}
-		time.AfterFunc(deliveryPause+rand.N(deliveryPause), func() { s.courier.deliver(h) })
+		}})
 	}
 	return Started{Lifetime: challenge.Lifetime}, nil
 }

@@ -297,6 +297,7 @@ func newHouseOn(t testing.TB, store *fakeStore, change func(*Config)) *house {
 		change(&c)
 	}
 	h.Service, h.courier, h.watch = NewService(c), c.Courier, c.Watch
+	h.courier.pause = 0 // but for the test of it
 	return h
 }
 
