@@ -267,6 +267,7 @@ func (h *Handler) newService(ctx caddy.Context, app *App, publicURL *url.URL) (*
 		DefaultCountry: h.DefaultCountry,
 		Throttles:      throttles(h.Throttles),
 		Timeout:        app.timeout,
+		Logger:         ctx.Slogger(),
 	}), nil
 }
 
