@@ -28,7 +28,7 @@ const deliveryWait = 10 * time.Second
 
 const (
 	clientID     = "web-app"
-	clientSecret = "a-client-secret-for-tests-only"
+	clientSecret = "a-client-secret-that-is-for-tests-only"
 	publicClient = "mobile-app"
 )
 
