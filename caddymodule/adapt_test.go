@@ -129,6 +129,16 @@ func TestAdaptRefuses(t *testing.T) {
 	}
 }
 
+// TestDirectives: what an error takes for Caddy's own is.
+func TestDirectives(t *testing.T) {
+	for _, name := range directives {
+		_, err := adapt(t, "localhost {\n\t"+name+"\n}\n")
+		if err != nil && strings.Contains(err.Error(), "unrecognized directive") {
+			t.Error(err)
+		}
+	}
+}
+
 // formatted spares generated Caddyfiles the warning that they aren't
 // formatted.
 func formatted(text string) string { return string(caddyfile.Format([]byte(text))) }

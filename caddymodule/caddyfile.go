@@ -62,7 +62,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		var err error
 		switch d.Val() {
 		case "secret":
-			a.Secrets, err = oneOrMore(d, "<key>...")
+			a.Secrets, err = allChecked(d, "<key>...", checkSecret)
 		case "store":
 			a.StoreRaw, err = parseStore(d)
 		default:

@@ -3,6 +3,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,8 @@ import (
 type block struct {
 	d         *caddyfile.Dispenser
 	nesting   int
-	seen      map[string]int
+	opening   place
+	seen      map[string]place
 	repeating []string
 	err       error
 }
@@ -30,8 +32,16 @@ func newBlock(d *caddyfile.Dispenser) *block {
 }
 
 func newBlockRepeating(d *caddyfile.Dispenser, words ...string) *block {
-	return &block{d: d, nesting: d.Nesting(), seen: make(map[string]int), repeating: words}
+	return &block{d: d, nesting: d.Nesting(), opening: placeOf(d), seen: make(map[string]place), repeating: words}
 }
+
+// place is where a dispenser was, for what shows to be wrong only later.
+type place struct{ d caddyfile.Dispenser }
+
+func placeOf(d *caddyfile.Dispenser) place { return place{*d} }
+
+// at adds the file and line to an error, if there is one.
+func (p place) at(err error) error { return at(&p.d, err) }
 
 // next moves to the block's next line.
 func (b *block) next() bool {
@@ -39,12 +49,21 @@ func (b *block) next() bool {
 		return false
 	}
 	word := b.d.Val()
-	if line, twice := b.seen[word]; twice && !slices.Contains(b.repeating, word) {
-		b.err = b.d.Errf("%s stands twice in this block (first on line %d); keep one", word, line)
+	if first, twice := b.seen[word]; twice && !slices.Contains(b.repeating, word) {
+		b.err = b.d.Errf("%s stands twice in this block (first on line %d); keep one", word, first.d.Line())
 		return false
 	}
-	b.seen[word] = b.d.Line()
+	b.seen[word] = placeOf(b.d)
 	return true
+}
+
+// at adds the line of a word of this block to an error, if there is one, or
+// else the line that the block opens on.
+func (b *block) at(word string, err error) error {
+	if where, stands := b.seen[word]; stands {
+		return where.at(err)
+	}
+	return b.opening.at(err)
 }
 
 // at adds the file and line to an error, if there is one.
@@ -57,22 +76,52 @@ func at(d *caddyfile.Dispenser, err error) error {
 
 // unknown is the error of a word that a block doesn't have.
 func unknown(d *caddyfile.Dispenser, known ...string) error {
-	return d.Errf("unknown option %q; write one of: %s", d.Val(), strings.Join(known, ", "))
+	err := fmt.Errorf("unknown option %q; write one of: %s", d.Val(), strings.Join(known, ", "))
+	if slices.Contains(directives, d.Val()) {
+		err = fmt.Errorf("%w; or close otp's block with } above it", err)
+	}
+	return at(d, err)
 }
 
-// usage is the error of a line with too few or too many arguments.
+// directives are Caddy's own, which stand in our block where its end was
+// forgotten.
+var directives = []string{
+	"abort", "acme_server", "basic_auth", "bind", "encode", "error", "file_server", "forward_auth", "fs",
+	"handle", "handle_errors", "handle_path", "header", "intercept", "invoke", "log", "log_append", "log_name", "log_skip",
+	"map", "method", "metrics", "php_fastcgi", "push", "redir", "request_body", "request_header", "respond", "reverse_proxy",
+	"rewrite", "root", "route", "templates", "tls", "tracing", "try_files", "uri", "vars",
+}
+
+// usage is the error of a line with too many arguments.
 func usage(d *caddyfile.Dispenser, word, arguments string) error {
 	return d.Errf("write `%s %s`", word, arguments)
+}
+
+// missing is the error of a line without its value.
+func missing(d *caddyfile.Dispenser, word, arguments string) error {
+	return d.Errf("%s has no value here (a {$NAME} that isn't set is nothing); write `%s %s`", word, word, arguments)
 }
 
 // one reads exactly one argument.
 func one(d *caddyfile.Dispenser, arguments string) (string, error) {
 	word := d.Val()
+	text, err := argument(d, word, arguments)
+	if err != nil {
+		return "", err
+	}
+	return text, noBlock(d, word)
+}
+
+// argument reads exactly one argument, which a block may follow.
+func argument(d *caddyfile.Dispenser, word, arguments string) (string, error) {
 	args := d.RemainingArgs()
-	if len(args) != 1 || args[0] == "" {
+	switch {
+	case len(args) == 0 || args[0] == "":
+		return "", missing(d, word, arguments)
+	case len(args) > 1:
 		return "", usage(d, word, arguments)
 	}
-	return args[0], noBlock(d, word)
+	return args[0], nil
 }
 
 // oneOrMore reads the rest of the line, which must not be empty.
@@ -80,7 +129,7 @@ func oneOrMore(d *caddyfile.Dispenser, arguments string) ([]string, error) {
 	word := d.Val()
 	args := d.RemainingArgs()
 	if len(args) == 0 || slices.Contains(args, "") {
-		return nil, usage(d, word, arguments)
+		return nil, missing(d, word, arguments)
 	}
 	return args, noBlock(d, word)
 }

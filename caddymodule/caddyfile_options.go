@@ -5,6 +5,7 @@ package caddymodule
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -24,22 +25,31 @@ func (o *Options) parse(d *caddyfile.Dispenser) (err error) {
 	switch d.Val() {
 	case "public_url":
 		o.PublicURL, err = checked(d, "https://app.example.com", checkPublicURL)
+		if err == nil && o.Session != nil {
+			err = at(d, o.Session.checkSite(o.PublicURL))
+		}
 	case "path":
 		o.Path, err = checked(d, "/.otp", checkPagesPath)
 	case "api":
 		err = o.parseAPI(d)
 	case "protect":
 		o.Protect, err = parseProtect(d)
+		if err == nil {
+			err = at(d, checkRules(o.Protect, o.Public))
+		}
 	case "public":
 		o.Public, err = allChecked(d, "<path>...", of("public", checkRulePath))
+		if err == nil {
+			err = at(d, checkRules(o.Protect, o.Public))
+		}
 	case "allow":
 		o.Allow, err = allChecked(d, "<pattern>...", of("allow", checkPattern))
 	case "deny":
 		o.Deny, err = allChecked(d, "<pattern>...", of("deny", checkPattern))
 	case "email":
-		err = parseSender(d, &o.EmailRaw)
+		err = parseSender(d, otp.Email, &o.EmailRaw)
 	case "sms":
-		err = parseSender(d, &o.SMSRaw)
+		err = parseSender(d, otp.SMS, &o.SMSRaw)
 	case "sms_countries":
 		o.SMSCountries, err = allChecked(d, "<CC>...", checkCountry)
 	case "default_country":
@@ -51,7 +61,7 @@ func (o *Options) parse(d *caddyfile.Dispenser) (err error) {
 	case "throttle":
 		err = o.parseThrottle(d)
 	case "session":
-		o.Session, err = parseSession(d)
+		o.Session, err = parseSession(d, o.PublicURL)
 	case "token":
 		o.Token, err = parseToken(d)
 	default:
@@ -111,6 +121,7 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("api takes one name; remove %q", d.Val())
 	}
+	line := placeOf(d)
 	words := []string{"exclusive", "origin"}
 	if api.Name == "auth0" {
 		words = append(words, "client")
@@ -127,9 +138,7 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 			if api.Name != "auth0" {
 				return d.Errf("only api auth0 has clients; remove this one")
 			}
-			var client Client
-			client, err = parseClient(d)
-			api.Clients = append(api.Clients, client)
+			err = api.parseClient(d)
 		default:
 			err = unknown(d, words...)
 		}
@@ -141,7 +150,7 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 		return block.err
 	}
 	o.APIs = append(o.APIs, api)
-	return at(d, checkAPIs(o.APIs))
+	return line.at(checkAPIs(o.APIs))
 }
 
 // parseClient reads
@@ -152,19 +161,20 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 //		callback <url>...
 //		origin <url>...
 //	}
-func parseClient(d *caddyfile.Dispenser) (client Client, err error) {
+func (api *API) parseClient(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
-		return client, usage(d, "client", "<id>")
+		return missing(d, "client", "<id>")
 	}
-	client.ID = d.Val()
+	client := Client{ID: d.Val()}
 	if d.NextArg() {
-		return client, d.Errf("client takes one id; remove %q", d.Val())
+		return d.Errf("client takes one id; remove %q", d.Val())
 	}
 	block := newBlockRepeating(d)
 	for block.next() {
+		var err error
 		switch d.Val() {
 		case "secret":
-			client.Secret, err = one(d, "<key>")
+			client.Secret, err = checked(d, "<key>", checkSecret)
 		case "type":
 			client.Type, err = checked(d, "regular|spa|native", checkClientType)
 		case "callback":
@@ -175,13 +185,14 @@ func parseClient(d *caddyfile.Dispenser) (client Client, err error) {
 			err = unknown(d, "secret", "type", "callback", "origin")
 		}
 		if err != nil {
-			return client, err
+			return err
 		}
 	}
 	if block.err != nil {
-		return client, block.err
+		return block.err
 	}
-	return client, at(d, client.check())
+	api.Clients = append(api.Clients, client)
+	return block.opening.at(api.check())
 }
 
 // parseCode reads
@@ -256,7 +267,9 @@ func (o *Options) parseThrottle(d *caddyfile.Dispenser) error {
 //		domain <domain>
 //		cookie <name>
 //	}
-func parseSession(d *caddyfile.Dispenser) (*Session, error) {
+//
+// and judges what of it depends on the site's address, if that is known yet.
+func parseSession(d *caddyfile.Dispenser, publicURL string) (*Session, error) {
 	if d.NextArg() {
 		return nil, d.Errf("session takes a block, no argument; remove %q", d.Val())
 	}
@@ -283,7 +296,17 @@ func parseSession(d *caddyfile.Dispenser) (*Session, error) {
 			return nil, err
 		}
 	}
-	return session, block.err
+	if block.err != nil {
+		return nil, block.err
+	}
+	if err := block.at("idle", session.checkIdle()); err != nil {
+		return nil, err
+	}
+	cause := "domain"
+	if session.Domain == "" {
+		cause = "cookie"
+	}
+	return session, block.at(cause, session.checkSite(publicURL))
 }
 
 // parseToken reads
@@ -316,14 +339,13 @@ func parseToken(d *caddyfile.Dispenser) (*Token, error) {
 }
 
 // parseSender reads `email|sms <sender> [<args>...]` by the sender's module.
-func parseSender(d *caddyfile.Dispenser, senders *[]json.RawMessage) error {
-	channel := d.Val()
+func parseSender(d *caddyfile.Dispenser, channel otp.Channel, senders *[]json.RawMessage) error {
 	if !d.NextArg() {
-		return d.Errf("write `%s <sender> [<args>...]`; the senders are: %s", channel, senderNames())
+		return d.Errf("write `%s <sender> [<args>...]`; the senders are: %s", channel, strings.Join(sendersOf(channel), ", "))
 	}
 	name := d.Val()
-	if !isSender(name) {
-		return d.Errf("%s: unknown sender %q; write one of: %s", channel, name, senderNames())
+	if err := checkSender(name, channel); err != nil {
+		return d.WrapErr(err)
 	}
 	module, err := caddyfile.UnmarshalModule(d, senderNamespace+"."+name)
 	if err != nil {

@@ -137,12 +137,65 @@ func checkRulePath(path string) error {
 	return nil
 }
 
+// checkRules refuses a path that one block both protects and leaves public.
+func checkRules(protect, public []string) error {
+	for _, p := range public {
+		if slices.ContainsFunc(protect, func(other string) bool { return covered(other) == covered(p) }) {
+			return fmt.Errorf("%s is in both protect and public; keep one", p)
+		}
+	}
+	return nil
+}
+
+// covered is what two spellings of one rule have in common.
+func covered(path string) string {
+	return strings.ToLower(strings.TrimRight(strings.TrimSuffix(path, "*"), "/"))
+}
+
+// checkPublic judges a site's exceptions by the rules that they are from. A
+// site may open what is protected by default, and a default may have
+// exceptions from what only some sites protect.
+func checkPublic(site, defaults Options) error {
+	inherited := slices.Equal(site.Public, defaults.Public)
+	if len(site.Public) > 0 && len(site.Protect) == 0 && !inherited {
+		return errors.New("public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it")
+	}
+	if inherited == slices.Equal(site.Protect, defaults.Protect) {
+		return checkRules(site.Protect, site.Public)
+	}
+	return nil
+}
+
+// checkReachable refuses patterns that leave nobody who could get a code.
+func (o *Options) checkReachable() error {
+	isMail := func(pattern string) bool { return !strings.HasPrefix(pattern, "+") }
+	if len(o.Allow) > 0 && !slices.ContainsFunc(o.Allow, isMail) && len(o.SMSRaw) == 0 {
+		return errors.New("allow has phone numbers only and the site sends no SMS, so nobody could sign in; write `sms <sender>`, or allow e-mail addresses such as *@example.com")
+	}
+	return nil
+}
+
+// checkSecret judges a secret by its length. The error holds nothing of it.
+func checkSecret(secret string) error {
+	if len(secret) < otp.MinSecretLength {
+		return fmt.Errorf("secret has %d bytes; at least %d are needed; make one with `openssl rand -base64 32`", len(secret), otp.MinSecretLength)
+	}
+	return nil
+}
+
 func checkPattern(text string) error {
 	_, err := otp.ParsePattern(text)
 	return err
 }
 
 func checkCountry(code string) error {
+	meant := strings.ToUpper(code)
+	if meant == "UK" {
+		meant = "GB"
+	}
+	if meant != code && otp.IsCountry(meant) {
+		return fmt.Errorf("country %q is unknown; write %s", code, meant)
+	}
 	if !otp.IsCountry(code) {
 		return fmt.Errorf("country %q is unknown; write ISO 3166 codes in capitals, such as DE or US", code)
 	}
@@ -373,6 +426,30 @@ func (s *Session) check() error {
 		}
 	}
 	return nil
+}
+
+// checkIdle refuses a rest that no session lives to see.
+func (s *Session) checkIdle() error {
+	lifetime, whose := time.Duration(s.Lifetime), ""
+	if lifetime == 0 {
+		lifetime, whose = defaultSessionLifetime, ", the default"
+	}
+	if idle := time.Duration(s.Idle); idle > lifetime {
+		return fmt.Errorf("session idle %s is longer than the lifetime (%s%s); write a shorter idle or a longer lifetime", inWords(idle), inWords(lifetime), whose)
+	}
+	return nil
+}
+
+// checkSite judges a session by a site's address as far as both are known.
+func (s *Session) checkSite(publicURL string) error {
+	if publicURL == "" || isPlaceholder(publicURL) || isPlaceholder(s.Domain) || isPlaceholder(s.Cookie) {
+		return nil
+	}
+	u, err := parsePublicURL(publicURL)
+	if err != nil {
+		return err
+	}
+	return s.checkDomain(u)
 }
 
 func (t *Token) check() error {

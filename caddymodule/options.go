@@ -30,7 +30,8 @@ type Options struct {
 	Protect []string `json:"protect,omitempty"`
 
 	// Paths that need no session though they are below a protected one. The
-	// longest path that matches decides, and of equals this.
+	// longest path that matches decides; of equals this, so that a site can
+	// open what is protected by default.
 	Public []string `json:"public,omitempty"`
 
 	// Who may sign in: `*@example.com` (not its subdomains),
@@ -98,8 +99,8 @@ type Client struct {
 	// The client id.
 	ID string `json:"id"`
 
-	// The client secret, best as `{env.NAME}` or `{file.path}`. Without one
-	// the client is public.
+	// The client secret of at least 32 bytes, best as `{env.NAME}` or
+	// `{file.path}`. Without one the client is public.
 	Secret string `json:"secret,omitempty"`
 
 	// `regular`, `spa` or `native`. Default: `regular` with a secret,
@@ -155,7 +156,7 @@ type Session struct {
 	// How long a session lasts, at most 365 days. Default: `7d`.
 	Lifetime caddy.Duration `json:"lifetime,omitempty"`
 
-	// How long a session may rest. Default: `24h`.
+	// How long a session may rest, at most its lifetime. Default: `24h`.
 	Idle caddy.Duration `json:"idle,omitempty"`
 
 	// A parent domain that the cookie is for as well. Default: none; the

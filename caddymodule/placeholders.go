@@ -5,12 +5,24 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 )
+
+// atRunTime are the beginnings of the placeholders that Caddy fills when it
+// runs a configuration.
+var atRunTime = []string{"{env.", "{file.", "{system.", "{time."}
+
+// isKnown reports whether a text that may have other braces, such as JSON's,
+// has no placeholder of Caddy's.
+func isKnown(text string) bool {
+	return !slices.ContainsFunc(atRunTime, func(begin string) bool { return strings.Contains(text, begin) })
+}
 
 const (
 	envPrefix     = "env."
@@ -29,7 +41,7 @@ func replaced(repl *caddy.Replacer, option, text string) (string, error) {
 		if text := caddy.ToString(value); text != "" {
 			return text, nil
 		}
-		return nil, noValue(key)
+		return nil, noValue(key, value)
 	})
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", option, err)
@@ -37,15 +49,26 @@ func replaced(repl *caddy.Replacer, option, text string) (string, error) {
 	return value, nil
 }
 
-// noValue says what to do about a placeholder without a value.
-func noValue(key string) error {
+// noValue says what to do about a placeholder whose value is blank or nil.
+func noValue(key string, value any) error {
 	if name, ok := strings.CutPrefix(key, envPrefix); ok {
 		return fmt.Errorf("{%s} is empty; set the variable %s in Caddy's environment", key, name)
 	}
-	if name, ok := strings.CutPrefix(key, filePrefix); ok {
+	if name, ok := strings.CutPrefix(key, filePrefix); ok && value == nil {
+		return fmt.Errorf("{%s} can't be read%s; put the value into %s, where Caddy may read it", key, readFailure(name), name)
+	} else if ok {
 		return fmt.Errorf("{%s} is empty; put the value into %s, where Caddy may read it", key, name)
 	}
 	return errors.New(`the placeholder in it is unknown; there are {env.NAME} and {file./path}, and a brace that is meant as such is written \{`)
+}
+
+// readFailure says why a file can't be read, which Caddy only logs.
+func readFailure(name string) string {
+	_, err := os.ReadFile(name)
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return ": " + failed.Err.Error()
+	}
+	return ""
 }
 
 // replacedAmid replaces the placeholders of variables, files and Caddy in a
@@ -56,7 +79,7 @@ func replacedAmid(repl *caddy.Replacer, option, text string) (string, error) {
 	amid.Map(func(key string) (any, bool) {
 		value, known := repl.Get(key)
 		if known && caddy.ToString(value) == "" && missing == nil {
-			missing = noValue(key)
+			missing = noValue(key, value)
 		}
 		return value, known
 	})

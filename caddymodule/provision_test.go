@@ -136,28 +136,40 @@ func TestProvision(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, config := range map[string]string{
-		"loopback without a sender":            caddyfileOf("", "public_url http://localhost:8080"),
-		"loopback in its other spellings":      caddyfileOf("", "public_url http://127.1.2.3", "public_url http://[::1]:8080", "public_url http://app.localhost"),
-		"public with a sender":                 caddyfileOf("", public+mail),
-		"the senders of the defaults":          caddyfileOf(mail, public, "public_url https://two.example.com"),
-		"log with insecure":                    caddyfileOf("", public+"email log insecure"),
-		"file with insecure":                   caddyfileOf("", public+"email file codes.jsonl insecure"),
-		"sms on a loopback site":               caddyfileOf("", "public_url http://localhost\nsms log\nsms_countries DE"),
-		"countries as a default":               caddyfileOf("sms_countries DE\n"+mail, public, "public_url http://localhost\nsms log"),
-		"a country in a sender and variables":  caddyfileOf("", "public_url http://localhost\nsms_countries {env.OTP_TEST_COUNTRIES}\nsms http https://sms.example.com {\n\tcountries {env.OTP_TEST_COUNTRIES}\n}"),
-		"a variable":                           caddyfileOf("secret {env.OTP_TEST_SECRET}\nstore redis redis://localhost", "public_url {env.OTP_TEST_URL}\n"+mail),
-		"a file":                               caddyfileOf("secret {file."+secretFile+"}\nstore redis redis://localhost", public+mail),
-		"two secrets":                          caddyfileOf("secret {env.OTP_TEST_SECRET} {file."+secretFile+"}", public+mail),
-		"a session for a parent domain":        caddyfileOf("", public+mail+"session {\n\tdomain Example.com\n}"),
-		"a session for the domain itself":      caddyfileOf("", public+mail+"session {\n\tdomain app.example.com\n\tcookie __Secure-app\n}"),
-		"a cookie without a domain":            caddyfileOf("", public+mail+"session {\n\tcookie __Host-app\n}"),
-		"a cookie on plain http":               caddyfileOf("", "public_url http://localhost\nsession {\n\tcookie __app\n}"),
-		"pages where an api that is off would": caddyfileOf("", public+mail+"path /auth\napi none"),
-		"hosts with two ports":                 caddyfileOf("", public+mail, "public_url https://app.example.com:8443\n"+mail),
-		"a host beyond ASCII":                  caddyfileOf("", "public_url https://münchen.example\n"+mail),
+		"loopback without a sender":                        caddyfileOf("", "public_url http://localhost:8080"),
+		"loopback in its other spellings":                  caddyfileOf("", "public_url http://127.1.2.3", "public_url http://[::1]:8080", "public_url http://app.localhost"),
+		"public with a sender":                             caddyfileOf("", public+mail),
+		"the senders of the defaults":                      caddyfileOf(mail, public, "public_url https://two.example.com"),
+		"log with insecure":                                caddyfileOf("", public+"email log insecure"),
+		"file with insecure":                               caddyfileOf("", public+"email file codes.jsonl insecure"),
+		"sms on a loopback site":                           caddyfileOf("", "public_url http://localhost\nsms log\nsms_countries DE"),
+		"countries as a default":                           caddyfileOf("sms_countries DE\n"+mail, public, "public_url http://localhost\nsms log"),
+		"a country in a sender and variables":              caddyfileOf("", "public_url http://localhost\nsms_countries {env.OTP_TEST_COUNTRIES}\nsms http https://sms.example.com {\n\tcountries {env.OTP_TEST_COUNTRIES}\n}"),
+		"a variable":                                       caddyfileOf("secret {env.OTP_TEST_SECRET}\nstore redis redis://localhost", "public_url {env.OTP_TEST_URL}\n"+mail),
+		"a file":                                           caddyfileOf("secret {file."+secretFile+"}\nstore redis redis://localhost", public+mail),
+		"two secrets":                                      caddyfileOf("secret {env.OTP_TEST_SECRET} {file."+secretFile+"}", public+mail),
+		"a session for a parent domain":                    caddyfileOf("", public+mail+"session {\n\tdomain Example.com\n}"),
+		"a session for the domain itself":                  caddyfileOf("", public+mail+"session {\n\tdomain app.example.com\n\tcookie __Secure-app\n}"),
+		"a cookie without a domain":                        caddyfileOf("", public+mail+"session {\n\tcookie __Host-app\n}"),
+		"a cookie on plain http":                           caddyfileOf("", "public_url http://localhost\nsession {\n\tcookie __app\n}"),
+		"pages where an api that is off would":             caddyfileOf("", public+mail+"path /auth\napi none"),
+		"an exception from what is protected by default":   caddyfileOf("protect\n"+mail, public+"public /assets"),
+		"a site that opens what is protected by default":   caddyfileOf("protect\n"+mail, public+"public /"),
+		"exceptions as a default, one site protected":      caddyfileOf("public /assets\n"+mail, public+"protect", "public_url https://two.example.com"),
+		"a site that protects an exception of the default": caddyfileOf("protect /\npublic /assets\n"+mail, public+"protect /assets"),
+		"phones only, with sms":                            caddyfileOf("", public+mail+"allow +49*\nsms http https://sms.example.com\nsms_countries DE"),
+		"phones and mails":                                 caddyfileOf("", public+mail+"allow +49* *@example.com"),
+		"a session shorter than the default rest":          caddyfileOf("", public+mail+"session {\n\tlifetime 8h\n}"),
+		"a rest as long as the session":                    caddyfileOf("", public+mail+"session {\n\tlifetime 30d\n\tidle 30d\n}"),
+		"http in a private network":                        caddyfileOf("", public+"email http http://mailpit:8025/send"),
+		"http by variables":                                caddyfileOf("", public+"email http {env.OTP_TEST_URL} {\n\tmethod {env.OTP_TEST_METHOD}\n\theader Content-Type {env.OTP_TEST_TYPE}\n\theader X-Key {env.OTP_TEST_SECRET}\n\tbody \"text={otp.text}&key={env.OTP_TEST_SECRET}\"\n}"),
+		"hosts with two ports":                             caddyfileOf("", public+mail, "public_url https://app.example.com:8443\n"+mail),
+		"a host beyond ASCII":                              caddyfileOf("", "public_url https://münchen.example\n"+mail),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("OTP_TEST_COUNTRIES", "DE AT")
+			t.Setenv("OTP_TEST_METHOD", "PUT")
+			t.Setenv("OTP_TEST_TYPE", "application/x-www-form-urlencoded")
 			handlers, err := provision(t, jsonOf(t, config))
 			if err != nil {
 				t.Fatalf("%v\n%s", err, config)
@@ -174,6 +186,10 @@ func TestProvisionRefuses(t *testing.T) {
 	const isUnset = "{env.OTP_TEST_UNSET} is empty; set the variable OTP_TEST_UNSET in Caddy's environment"
 	const isUnknown = `the placeholder in it is unknown; there are {env.NAME} and {file./path}, and a brace that is meant as such is written \{`
 	const app = "site https://app.example.com: "
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct{ config, want string }{
 		"no public_url": {caddyfileOf("", mail),
 			"otp needs the site's address; write `public_url https://app.example.com` into its block"},
@@ -192,7 +208,11 @@ func TestProvisionRefuses(t *testing.T) {
 			"secret 2 has 18 bytes; at least 32 are needed; make one with `openssl rand -base64 32`"},
 		"secret of a missing variable": {caddyfileOf("secret "+unset, public+mail), "secret: " + isUnset},
 		"secret of a missing file": {caddyfileOf("secret {file./nonexistent/secret}", public+mail),
-			"secret: {file./nonexistent/secret} is empty; put the value into /nonexistent/secret, where Caddy may read it"},
+			"secret: {file./nonexistent/secret} can't be read: no such file or directory; put the value into /nonexistent/secret, where Caddy may read it"},
+		"secret of an empty file": {caddyfileOf("secret {file."+empty+"}", public+mail),
+			"secret: {file." + empty + "} is empty; put the value into " + empty + ", where Caddy may read it"},
+		"secret of a folder": {caddyfileOf("secret {file."+filepath.Dir(empty)+"}", public+mail),
+			"secret: {file." + filepath.Dir(empty) + "} can't be read: is a directory; put the value into " + filepath.Dir(empty) + ", where Caddy may read it"},
 		"secret with braces": {caddyfileOf("secret aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa{hunter2}", public+mail), "secret: " + isUnknown},
 
 		"redis without a secret": {caddyfileOf("store redis redis://localhost", public+mail),
@@ -212,14 +232,10 @@ func TestProvisionRefuses(t *testing.T) {
 			app + "sms file shows codes to whoever can read its output, so it is for loopback sites; use another sender, or write `insecure` behind it if you know that nobody else can"},
 		"a host that only looks like a loopback": {caddyfileOf("", "public_url https://localhost.example.com\nemail log"),
 			"site https://localhost.example.com: email log shows codes to whoever can read its output, so it is for loopback sites; use another sender, or write `insecure` behind it if you know that nobody else can"},
-		"sms by smtp": {caddyfileOf("", public+mail+"sms smtp mail.example.com {\n\tfrom login@example.com\n}\nsms_countries DE"),
-			app + "sms smtp: this sender delivers no sms; write one of: file, http, log"},
 		"sms without countries": {caddyfileOf("", public+mail+"sms log insecure"),
 			app + "sms needs `sms_countries <CC>...`: fraudsters ask for codes to expensive countries, so say where your users are"},
 		"countries without sms": {caddyfileOf("", public+mail+"sms_countries DE"),
 			"sms_countries has no sender; write `sms <sender>`, or remove it"},
-		"smtp user without password": {caddyfileOf("", public+"email smtp mail.example.com {\n\tfrom login@example.com\n\tusername alice\n}"),
-			app + "email: position 0: loading module 'smtp': provision otp.senders.smtp: smtp needs both username and password, or neither"},
 		"smtp password of a missing variable": {caddyfileOf("", public+"email smtp mail.example.com {\n\tfrom login@example.com\n\tusername alice\n\tpassword "+unset+"\n}"),
 			app + "email: position 0: loading module 'smtp': provision otp.senders.smtp: smtp password: " + isUnset},
 		"smtp password with braces": {caddyfileOf("", public+"email smtp mail.example.com {\n\tfrom login@example.com\n\tusername alice\n\tpassword a{hunter2}\n}"),
@@ -230,9 +246,15 @@ func TestProvisionRefuses(t *testing.T) {
 			app + "email: position 0: loading module 'http': provision otp.senders.http: http body: " + isUnset},
 		"http url of a missing variable": {caddyfileOf("", public+"email http "+unset),
 			app + "email: position 0: loading module 'http': provision otp.senders.http: http: " + isUnset},
-		"http to an unknown part of the message": {caddyfileOf("", public+"email http https://mail.example.com/{otp.password}"),
-			app + "email: position 0: loading module 'http': provision otp.senders.http: url: unknown placeholder; there are {otp.code}, {otp.html}, {otp.id}, {otp.link}, {otp.locale}, {otp.subject}, {otp.text}, {otp.to}"},
+		"http url of a variable": {caddyfileOf("", public+mail+"sms_countries DE\nsms http {env.OTP_TEST_PLAIN}/{otp.text}"),
+			app + "sms: position 0: loading module 'http': provision otp.senders.http: url http://app.example.com would send codes and tokens in the clear; write https://app.example.com (plain http is for hosts of this machine and of private networks)"},
+		"http url of a variable that is none": {caddyfileOf("", public+"email http {env.OTP_TEST_SHORT}"),
+			app + "email: position 0: loading module 'http': provision otp.senders.http: url can't be used; write one like https://api.example.com/messages"},
+		"http url of a variable without the code": {caddyfileOf("", public+"email http {env.OTP_TEST_URL} {\n\tbody `{\"to\": \"{otp.to}\"}`\n}"),
+			app + "email: position 0: loading module 'http': provision otp.senders.http: body brings no code to anybody; put {otp.text} into it, or {otp.code}, {otp.link} or {otp.html}"},
 
+		"client secret of a variable": {caddyfileOf("", public+mail+"api auth0 {\n\tclient web {\n\t\tsecret {env.OTP_TEST_SHORT}\n\t}\n}"),
+			app + "api auth0: client web: secret has 18 bytes; at least 32 are needed; make one with `openssl rand -base64 32`"},
 		"client secret of a missing variable": {caddyfileOf("", public+mail+"api auth0 {\n\tclient web {\n\t\tsecret "+unset+"\n\t}\n}"),
 			app + "api auth0: client web: secret: " + isUnset},
 		"client type of a variable": {caddyfileOf("", public+mail+"api auth0 {\n\tclient web {\n\t\ttype {env.OTP_TEST_PLAIN}\n\t}\n}"),
@@ -247,7 +269,13 @@ func TestProvisionRefuses(t *testing.T) {
 		"allow of a variable": {caddyfileOf("", public+mail+"allow {env.OTP_TEST_WEB}"),
 			app + `allow: "web" is neither *@example.com, *@*.example.com, an e-mail address nor +49*`},
 		"deny of a missing file": {caddyfileOf("", public+mail+"deny {file./nonexistent/denied}"),
-			app + "deny: {file./nonexistent/denied} is empty; put the value into /nonexistent/denied, where Caddy may read it"},
+			app + "deny: {file./nonexistent/denied} can't be read: no such file or directory; put the value into /nonexistent/denied, where Caddy may read it"},
+		"allow phones without sms": {caddyfileOf("", public+mail+"allow +49* +4915112345678"),
+			app + "allow has phone numbers only and the site sends no SMS, so nobody could sign in; write `sms <sender>`, or allow e-mail addresses such as *@example.com"},
+		"public without protect": {caddyfileOf("", public+mail+"public /assets"),
+			app + "public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it"},
+		"public without protect on one site of two": {caddyfileOf("public /assets\n"+mail, public+"public /css"),
+			app + "public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it"},
 		"protect of a blank variable": {caddyfileOf("", public+mail+"protect {env.OTP_TEST_BLANK}"),
 			app + "protect has a blank value; write one, or remove it"},
 		"protect of a variable": {caddyfileOf("", public+mail+"protect {env.OTP_TEST_WEB}"),
@@ -261,19 +289,20 @@ func TestProvisionRefuses(t *testing.T) {
 
 		"pages on the paths of an api": {caddyfileOf("", public+mail+"path /auth"),
 			app + "path /auth is taken: api nestauth answers /auth/passwordless/send; write another one, such as /.otp"},
-		"session domain of somebody else": {caddyfileOf("", public+mail+"session {\n\tdomain example.org\n}"),
+		"session domain of somebody else": {caddyfileOf("session {\n\tdomain example.org\n}", public+mail),
 			app + `session domain "example.org": the site is app.example.com, which isn't below it; write a parent domain of the site, or leave it out`},
-		"session domain that ends alike": {caddyfileOf("", "public_url https://badexample.com\n"+mail+"session {\n\tdomain example.com\n}"),
+		"session domain that ends alike": {caddyfileOf("session {\n\tdomain example.com\n}", "public_url https://badexample.com\n"+mail),
 			`site https://badexample.com: session domain "example.com": the site is badexample.com, which isn't below it; write a parent domain of the site, or leave it out`},
-		"session domain below the site": {caddyfileOf("", public+mail+"session {\n\tdomain deep.app.example.com\n}"),
+		"session domain below the site": {caddyfileOf("session {\n\tdomain deep.app.example.com\n}", public+mail),
 			app + `session domain "deep.app.example.com": the site is app.example.com, which isn't below it; write a parent domain of the site, or leave it out`},
-		"cookie prefix on plain http": {caddyfileOf("", "public_url http://localhost\nsession {\n\tcookie __Secure-app\n}"),
+		"cookie prefix on plain http": {caddyfileOf("session {\n\tcookie __Secure-app\n}", "public_url http://localhost"),
 			`site http://localhost: session cookie "__Secure-app": browsers take names with this prefix over https only; write a name without it`},
 		"cookie prefix of a variable with a domain": {caddyfileOf("", public+mail+"session {\n\tdomain example.com\n\tcookie {env.OTP_TEST_COOKIE}\n}"),
 			app + `session cookie "__Host-app": browsers take no domain with this prefix; leave ` + "`cookie` out or write __Secure-…"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("OTP_TEST_SHORT", "hunter2 is a short")
+			t.Setenv("OTP_TEST_URL", "https://api.example.com")
 			t.Setenv("OTP_TEST_PLAIN", "http://app.example.com")
 			t.Setenv("OTP_TEST_BLANK", "  ")
 			t.Setenv("OTP_TEST_WEB", "web")
@@ -312,15 +341,26 @@ func TestProvisionRefusesJSON(t *testing.T) {
 		`"apis": [{"name": "auth0"}]`:                                "api auth0 needs a client; write `client <id>` into its block",
 		`"apis": [{"name": "auth0", "clients": [{}]}]`:               "a client needs an id; write `client <id>`",
 		`"apis": [{"name": "nestauth", "clients": [{"id": "web"}]}]`: `only api auth0 has clients; remove them`,
-		`"apis": [{"name": "auth0", "clients": [{"id": "a", "type": "spa", "secret": "hunter2"}]}]`: "client a: type spa can't keep a secret; remove the secret or write `type regular`",
-		`"allow": [""]`:          `allow has a blank value; write one, or remove it`,
-		`"protect": [""]`:        `protect has a blank value; write one, or remove it`,
-		`"public": ["assets"]`:   `public: "assets" is no path; it must begin with a slash, such as /admin`,
-		`"send": "email"`:        `send: unknown "email"; write one of: code, link, both`,
-		`"default_country": "x"`: `country "x" is unknown; write ISO 3166 codes in capitals, such as DE or US`,
-		`"path": "/.otp/"`:       `path "/.otp/": write a path in lower case without a slash at its end, such as /.otp`,
-		`"email": [{"sender": "smtp", "host": "mail.example.com"}]`: `email: position 0: loading module 'smtp': provision otp.senders.smtp: from "" is no e-mail address; write one like login@example.com or "Acme <login@example.com>"`,
-		`"email": [{"sender": "file"}]`:                             `email: position 0: loading module 'file': provision otp.senders.file: "" is no file; write the path of the file that messages are appended to`,
+		`"apis": [{"name": "auth0", "clients": [{"id": "a", "type": "spa", "secret": "hunter2 hunter2 hunter2 hunter2 hunter2"}]}]`: "client a: type spa can't keep a secret; remove the secret or write `type regular`",
+		`"allow": [""]`:                          `allow has a blank value; write one, or remove it`,
+		`"protect": [""]`:                        `protect has a blank value; write one, or remove it`,
+		`"protect": ["/"], "public": ["assets"]`: `public: "assets" is no path; it must begin with a slash, such as /admin`,
+		`"send": "email"`:                        `send: unknown "email"; write one of: code, link, both`,
+		`"default_country": "x"`:                 `country "x" is unknown; write ISO 3166 codes in capitals, such as DE or US`,
+		`"path": "/.otp/"`:                       `path "/.otp/": write a path in lower case without a slash at its end, such as /.otp`,
+		`"apis": [{"name": "auth0", "clients": [{"id": "a", "secret": "hunter2"}]}]`: "api auth0: client a: secret has 7 bytes; at least 32 are needed; make one with `openssl rand -base64 32`",
+		`"session": {"idle": "8d"}`:                   `session idle 8d is longer than the lifetime (7d, the default); write a shorter idle or a longer lifetime`,
+		`"session": {"idle": "2h", "lifetime": "1h"}`: `session idle 2h is longer than the lifetime (1h); write a shorter idle or a longer lifetime`,
+		`"protect": ["/x"], "public": ["/x/"]`:        `/x/ is in both protect and public; keep one`,
+		`"public": ["/x"]`:                            "public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it",
+		`"allow": ["+49*"]`:                           "allow has phone numbers only and the site sends no SMS, so nobody could sign in; write `sms <sender>`, or allow e-mail addresses such as *@example.com",
+		`"sms": [{"sender": "smtp", "host": "mail.example.com", "from": "login@example.com"}], "sms_countries": ["DE"]`: "sms: smtp delivers e-mails only; `sms http <url>` fits any provider",
+		`"email": [{"sender": "smtp", "host": "mail.example.com", "from": "login@example.com", "username": "alice"}]`:   `email: position 0: loading module 'smtp': provision otp.senders.smtp: smtp needs both username and password, or neither`,
+		`"email": [{"sender": "http", "url": "https://mail.example.com/{otp.password}"}]`:                               `email: position 0: loading module 'http': provision otp.senders.http: url: unknown placeholder; there are {otp.code}, {otp.html}, {otp.id}, {otp.link}, {otp.locale}, {otp.subject}, {otp.text}, {otp.to}`,
+		`"email": [{"sender": "http", "url": "http://alice:hunter2@mail.example.com"}]`:                                 `email: position 0: loading module 'http': provision otp.senders.http: url http://mail.example.com would send codes and tokens in the clear; write https://mail.example.com (plain http is for hosts of this machine and of private networks)`,
+		`"email": [{"sender": "http", "url": "https://mail.example.com", "method": "GET", "body": "{otp.text}"}]`:       `email: position 0: loading module 'http': provision otp.senders.http: a GET has no body; write method POST`,
+		`"email": [{"sender": "smtp", "host": "mail.example.com"}]`:                                                     `email: position 0: loading module 'smtp': provision otp.senders.smtp: from "" is no e-mail address; write one like login@example.com or "Acme <login@example.com>"`,
+		`"email": [{"sender": "file"}]`: `email: position 0: loading module 'file': provision otp.senders.file: "" is no file; write the path of the file that messages are appended to`,
 	} {
 		t.Run(options, func(t *testing.T) {
 			config := `{"apps": {"http": {"servers": {"a": {"listen": ["127.0.0.1:0"], "routes": [{"handle": [{"handler": "otp", "public_url": "http://localhost", ` + options + `}]}]}}}}}`

@@ -141,7 +141,7 @@ func TestRefusedReloadKeepsTheStore(t *testing.T) {
 		"a site without public_url": func() error { return c.load(store, "protect") },
 		"one good site, one bad":    func() error { return c.load(store, loopback, "public_url https://app.example.com") },
 		"a secret without a value":  func() error { return c.load(store+"\nsecret {env.OTP_TEST_UNSET}", loopback) },
-		"a secret too short":        func() error { return c.load(store+"\nsecret short", loopback) },
+		"a secret too short":        func() error { return c.load(store+"\nsecret {env.OTP_TEST_SHORT}", loopback) },
 		"two sites with one public_url": func() error {
 			return c.load(store, loopback, loopback)
 		},
@@ -151,6 +151,7 @@ func TestRefusedReloadKeepsTheStore(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Setenv("OTP_TEST_SHORT", "short")
 			if err := load(); err == nil {
 				t.Fatal("is taken")
 			}

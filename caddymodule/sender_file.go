@@ -53,6 +53,8 @@ func (s *FileSender) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the sender's name
 	args := d.RemainingArgs()
 	switch {
+	case len(args) == 0:
+		return missing(d, "file", "<path> [insecure]")
 	case len(args) == 1:
 	case len(args) == 2 && args[1] == "insecure":
 		s.Insecure = true

@@ -3,7 +3,11 @@
 package caddymodule
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -20,7 +24,8 @@ func init() { caddy.RegisterModule(HTTPSender{}) }
 // `{otp.link}`, `{otp.subject}`, `{otp.html}`, `{otp.id}` and `{otp.locale}`,
 // which are escaped for where they stand.
 type HTTPSender struct {
-	// The provider's address.
+	// The provider's address: `https://`, or `http://` where the host is this
+	// machine or in a private network.
 	URL string `json:"url,omitempty"`
 
 	// The request's method. Default: `POST`.
@@ -31,7 +36,8 @@ type HTTPSender struct {
 
 	// The request's body, of the type that the header Content-Type says
 	// (default: JSON). Default: a JSON object with id, to, subject, text,
-	// html, code, link and locale.
+	// html, code, link and locale. It, the address or a header must hold what
+	// a recipient signs in with: text, html, code or link.
 	Body string `json:"body,omitempty"`
 
 	// How an answer says that the message was taken: statuses (`2xx`, `202`)
@@ -56,6 +62,16 @@ func (HTTPSender) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets the sender up. It doesn't connect.
 func (s *HTTPSender) Provision(caddy.Context) error {
+	c, err := s.config()
+	if err != nil {
+		return err
+	}
+	s.Sender, err = sender.NewHTTP(c)
+	return err
+}
+
+// config returns the options with the values of their placeholders.
+func (s *HTTPSender) config() (sender.HTTP, error) {
 	repl := caddy.NewReplacer()
 	repl.Map(keepMessagePlaceholders)
 	c := sender.HTTP{
@@ -68,28 +84,25 @@ func (s *HTTPSender) Provision(caddy.Context) error {
 	}
 	err := replaceAll(repl, map[string]*string{"http": &c.URL, "http method": &c.Method, "http id": &c.ID})
 	if err != nil {
-		return err
+		return c, err
 	}
 	if err := replaceList(repl, "http countries", &c.Countries); err != nil {
-		return err
+		return c, err
 	}
 	if c.Body, err = replacedAmid(repl, "http body", c.Body); err != nil {
-		return err
+		return c, err
 	}
 	for name, values := range s.Headers {
 		for _, value := range values {
 			value, err := replaced(repl, "http header "+name, value)
 			if err != nil {
-				return err
+				return c, err
 			}
 			c.Headers.Add(name, value)
 		}
 	}
-	if c.Success, err = sender.ParseSuccess(s.Success...); err != nil {
-		return err
-	}
-	s.Sender, err = sender.NewHTTP(c)
-	return err
+	c.Success, err = sender.ParseSuccess(s.Success...)
+	return c, err
 }
 
 // Channels returns what it can deliver.
@@ -110,21 +123,19 @@ func (*HTTPSender) Exposes() bool { return false }
 //	}
 func (s *HTTPSender) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the sender's name
-	args := d.RemainingArgs()
-	if len(args) != 1 {
-		return usage(d, "http", "<url>")
+	if err := s.parseURL(d); err != nil {
+		return err
 	}
-	s.URL = args[0]
 	block := newBlockRepeating(d, "header")
 	for block.next() {
 		var err error
 		switch d.Val() {
 		case "method":
-			s.Method, err = one(d, "<method>")
+			s.Method, err = checked(d, "<method>", checkMethod)
 		case "header":
 			err = s.parseHeader(d)
 		case "body":
-			s.Body, err = one(d, "<text>")
+			err = s.parseBody(d)
 		case "success":
 			s.Success, err = oneOrMore(d, "<status>... [<json path> <value>]")
 			if err == nil {
@@ -132,7 +143,7 @@ func (s *HTTPSender) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				err = at(d, err)
 			}
 		case "id":
-			s.ID, err = one(d, "<header>")
+			s.ID, err = checked(d, "<header>", checkID)
 		case "countries":
 			s.Countries, err = allChecked(d, "<CC>...", checkCountry)
 		default:
@@ -142,19 +153,96 @@ func (s *HTTPSender) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return err
 		}
 	}
-	return block.err
+	if block.err != nil {
+		return block.err
+	}
+	return block.at("body", s.checkBody())
+}
+
+func (s *HTTPSender) parseURL(d *caddyfile.Dispenser) (err error) {
+	if s.URL, err = argument(d, "http", "<url>"); err != nil {
+		return err
+	}
+	host, _, hasScheme := strings.Cut(s.URL, "://")
+	host, _, _ = strings.Cut(host, "/")
+	if !hasScheme && host != "" && !strings.ContainsAny(host, "{?#@") {
+		return d.Errf("http: url %q has no scheme; write one like https://%s", host, host)
+	}
+	return at(d, checkHTTP(HTTPSender{URL: s.URL}))
+}
+
+func (s *HTTPSender) parseBody(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 1 || args[0] == "" {
+		return d.Err("a body is one text between backquotes; write body `{\"to\": \"{otp.to}\", \"text\": \"{otp.text}\"}`")
+	}
+	s.Body = args[0]
+	return noBlock(d, "body")
 }
 
 func (s *HTTPSender) parseHeader(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
-	if len(args) != 2 {
-		return usage(d, "header", "<name> <value>")
+	if len(args) != 2 || strings.HasSuffix(args[0], ":") {
+		return d.Err("write `header <name> <value>`, the name without a colon and a value with spaces in quotes: header Authorization \"Bearer {env.TOKEN}\"")
+	}
+	if err := checkHTTP(HTTPSender{Headers: http.Header{args[0]: args[1:]}}); err != nil {
+		return d.WrapErr(err)
 	}
 	if s.Headers == nil {
 		s.Headers = make(http.Header)
 	}
 	s.Headers.Add(args[0], args[1])
 	return noBlock(d, "header")
+}
+
+// checkHTTP judges single options that are known, amid made up ones.
+func checkHTTP(s HTTPSender) error {
+	s.URL = cmp.Or(s.URL, "https://api.example.com")
+	s.Body = cmp.Or(s.Body, `"{otp.text}"`)
+	return s.check()
+}
+
+func checkMethod(method string) error {
+	if method == http.MethodGet {
+		return nil // takes no body, not even one that is made up
+	}
+	return checkHTTP(HTTPSender{Method: method})
+}
+
+func checkID(header string) error { return checkHTTP(HTTPSender{ID: header}) }
+
+// checkBody judges the body by the method and the type that it is sent with,
+// as far as they are known.
+func (s *HTTPSender) checkBody() error {
+	whole := HTTPSender{URL: s.URL, Method: s.Method, Headers: make(http.Header), Body: s.Body}
+	if !isKnown(s.URL) {
+		whole.URL = "https://api.example.com/{otp.text}" // may hold the code
+	}
+	for name, values := range s.Headers {
+		for _, value := range values {
+			if isKnown(value) {
+				whole.Headers.Add(name, value)
+			} else if http.CanonicalHeaderKey(name) == "Content-Type" {
+				return nil
+			}
+		}
+	}
+	return whole.check()
+}
+
+// check judges options unless one of them is known only at run time.
+func (s *HTTPSender) check() error {
+	for _, text := range slices.Concat([]string{s.URL, s.Method, s.ID, s.Body}, slices.Concat(slices.Collect(maps.Values(s.Headers))...)) {
+		if !isKnown(text) {
+			return nil
+		}
+	}
+	c, err := s.config()
+	if err != nil {
+		return err
+	}
+	_, err = sender.NewHTTP(c)
+	return err
 }
 
 // Interface guards

@@ -3,6 +3,9 @@
 package caddymodule
 
 import (
+	"cmp"
+	"errors"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -91,11 +94,13 @@ func (*SMTPSender) Exposes() bool { return false }
 //	}
 func (s *SMTPSender) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the sender's name
-	args := d.RemainingArgs()
-	if len(args) != 1 {
-		return usage(d, "smtp", "<host:port>")
+	var err error
+	if s.Host, err = argument(d, "smtp", "<host:port>"); err != nil {
+		return err
 	}
-	s.Host = args[0]
+	if err := unlessPlaceholder(s.Host, checkHost); err != nil {
+		return d.WrapErr(err)
+	}
 	block := newBlockRepeating(d)
 	for block.next() {
 		var err error
@@ -105,13 +110,13 @@ func (s *SMTPSender) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "password":
 			s.Password, err = one(d, "<password>")
 		case "from":
-			s.From, err = one(d, `"Name <login@example.com>"`)
+			s.From, err = checked(d, `"Name <login@example.com>"`, checkFrom)
 		case "reply_to":
-			s.ReplyTo, err = one(d, "<address>")
+			s.ReplyTo, err = checked(d, "<address>", checkReplyTo)
 		case "tls":
 			s.TLS, err = checked(d, "required|implicit|opportunistic", checkTLS)
 		case "helo":
-			s.HELO, err = one(d, "<name>")
+			s.HELO, err = checked(d, "<name>", checkHELO)
 		default:
 			err = unknown(d, "username", "password", "from", "reply_to", "tls", "helo")
 		}
@@ -119,11 +124,31 @@ func (s *SMTPSender) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return err
 		}
 	}
-	if block.err == nil && s.From == "" {
-		return d.Err("smtp needs the address that mails come from; write `from login@example.com` into its block")
+	if block.err != nil {
+		return block.err
 	}
-	return block.err
+	if s.From == "" {
+		return block.opening.at(errors.New("smtp needs the address that mails come from; write `from login@example.com` into its block"))
+	}
+	given := "username"
+	if s.Username == "" {
+		given = "password"
+	}
+	return block.at(given, checkSMTP(sender.SMTP{Username: s.Username, Password: s.Password}))
 }
+
+// checkSMTP judges single options, amid made up ones where they are required.
+func checkSMTP(c sender.SMTP) error {
+	c.Host = cmp.Or(c.Host, "mail.example.com")
+	c.From = cmp.Or(c.From, "login@example.com")
+	_, err := sender.NewSMTP(c)
+	return err
+}
+
+func checkHost(host string) error     { return checkSMTP(sender.SMTP{Host: host}) }
+func checkFrom(from string) error     { return checkSMTP(sender.SMTP{From: from}) }
+func checkReplyTo(reply string) error { return checkSMTP(sender.SMTP{ReplyTo: reply}) }
+func checkHELO(name string) error     { return checkSMTP(sender.SMTP{HELO: name}) }
 
 func checkTLS(mode string) error {
 	return checkWord("tls", mode, string(sender.TLSRequired), string(sender.TLSImplicit), string(sender.TLSOpportunistic))

@@ -3,6 +3,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,17 +27,18 @@ type Sender interface {
 	Exposes() bool
 }
 
-// isSender reports whether there is a sender module of this name.
-func isSender(name string) bool {
-	return slices.Contains(senderList(), name)
-}
-
-func senderList() []string {
-	var names []string
-	for _, module := range caddy.GetModules(senderNamespace) {
-		names = append(names, module.ID.Name())
+// checkSender refuses names of no sender, and senders for another channel.
+func checkSender(name string, channel otp.Channel) error {
+	choice := fmt.Sprintf("write one of: %s; `http` fits any provider", strings.Join(sendersOf(channel), ", "))
+	switch _, err := caddy.GetModule(senderNamespace + "." + name); {
+	case err != nil:
+		return fmt.Errorf("%s: unknown sender %q; %s", channel, name, choice)
+	case slices.Contains(sendersOf(channel), name):
+		return nil
+	case name == "smtp":
+		return errors.New("sms: smtp delivers e-mails only; `sms http <url>` fits any provider")
 	}
-	return names
+	return fmt.Errorf("%s %s: this sender delivers no %s; %s", channel, name, channel, choice)
 }
 
 // sendersOf returns the senders that can deliver to a channel.
@@ -49,8 +51,6 @@ func sendersOf(channel otp.Channel) []string {
 	}
 	return names
 }
-
-func senderNames() string { return strings.Join(senderList(), ", ") }
 
 // loadSenders returns a channel's senders from what ctx.LoadModule made of
 // their configuration.
@@ -66,8 +66,8 @@ func loadSenders(loaded any, channel otp.Channel, loopback bool) ([]otp.Sender, 
 			return nil, fmt.Errorf("%s: %T is no sender", channel, module)
 		}
 		name := caddy.GetModuleName(module)
-		if !slices.Contains(sender.Channels(), channel) {
-			return nil, fmt.Errorf("%s %s: this sender delivers no %s; write one of: %s", channel, name, channel, strings.Join(sendersOf(channel), ", "))
+		if err := checkSender(name, channel); err != nil {
+			return nil, err
 		}
 		if sender.Exposes() && !loopback {
 			return nil, fmt.Errorf("%s %s shows codes to whoever can read its output, so it is for loopback sites; "+

@@ -70,6 +70,9 @@ func (h *Handler) newSite(ctx caddy.Context, app *App) (*web.Site, error) {
 }
 
 func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, repl *caddy.Replacer) (*web.Site, error) {
+	if err := checkPublic(h.Options, app.Options); err != nil {
+		return nil, err
+	}
 	if err := h.resolve(repl); err != nil {
 		return nil, err
 	}
@@ -169,6 +172,11 @@ func (c *Client) resolve(repl *caddy.Replacer) error {
 	if err := replaceAll(repl, map[string]*string{"id": &c.ID, "secret": &c.Secret, "type": &c.Type}); err != nil {
 		return err
 	}
+	if c.Secret != "" {
+		if err := checkSecret(c.Secret); err != nil {
+			return err
+		}
+	}
 	if err := replaceList(repl, "callback", &c.Callbacks); err != nil {
 		return err
 	}
@@ -204,8 +212,9 @@ func (o *Options) check(publicURL *url.URL) error {
 		checks = append(checks, o.Token.check())
 	}
 	if o.Session != nil {
-		checks = append(checks, o.Session.check(), o.Session.checkDomain(publicURL))
+		checks = append(checks, o.Session.check(), o.Session.checkIdle(), o.Session.checkDomain(publicURL))
 	}
+	checks = append(checks, o.checkReachable())
 	if len(o.SMSRaw) > 0 && len(o.SMSCountries) == 0 {
 		checks = append(checks, errors.New("sms needs `sms_countries <CC>...`: fraudsters ask for codes to expensive countries, so say where your users are"))
 	}

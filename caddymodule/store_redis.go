@@ -38,6 +38,11 @@ func (s *RedisStore) Provision(caddy.Context) error {
 		return err
 	}
 	s.url = url
+	return checkRedisURL(url)
+}
+
+// checkRedisURL doesn't connect.
+func checkRedisURL(url string) error {
 	probe, err := redis.Open(url)
 	if err != nil {
 		return err
@@ -69,11 +74,13 @@ func (s *RedisStore) Open(*slog.Logger) (OpenStore, error) { return redis.Open(s
 //	redis <url>
 func (s *RedisStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the store's name
-	args := d.RemainingArgs()
-	if len(args) != 1 {
-		return usage(d, "store redis", "<url>")
+	var err error
+	if s.URL, err = argument(d, "store redis", "<url>"); err != nil {
+		return err
 	}
-	s.URL = args[0]
+	if err := unlessPlaceholder(s.URL, checkRedisURL); err != nil {
+		return d.WrapErr(err)
+	}
 	return noBlock(d, "store redis")
 }
 
