@@ -203,11 +203,12 @@ func wantUnavailable(t *testing.T, what string, err error) {
 	}
 }
 
-// A store whose server is gone must say so soon after its timeout, also where
-// the machine is busy.
+// A store whose server is gone must say so soon after its timeout. The limit is
+// wide, since the machine that tests it may be busy: without the timeout it
+// would be five seconds.
 const (
 	soon  = 100 * time.Millisecond
-	limit = 300 * time.Millisecond
+	limit = time.Second
 )
 
 // wantQuickFailure checks that nobody waits for a server that is gone: alone
