@@ -248,6 +248,7 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, api *wire.API, han
 		slog.String("path", r.URL.Path),
 		slog.Int("status", cmp.Or(recorder.status, http.StatusOK)),
 		slog.Duration("duration", time.Since(began)),
+		slog.String("client_ip", caller.IP.String()),
 		slog.String("request_id", caller.RequestID),
 	)
 }
@@ -277,7 +278,7 @@ func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 // isDisguised reports whether a path is one of ours in another spelling, such
 // as a server behind may fold to the same: it must not get there.
 func (s *Site) isDisguised(u *url.URL) bool {
-	if !gate.Ambiguous(u) && !s.mayFold(u.Path) {
+	if gate.Plain(u.Path) && !gate.Ambiguous(u) && !s.mayFold(u.Path) {
 		return false
 	}
 	canonical := gate.Canonical(u.Path)
@@ -293,15 +294,12 @@ func (s *Site) isBelowPages(canonical string) bool {
 
 // mayFold is a quick look that spares most of the app's requests the
 // canonical form: only a path in the spelling of one of ours, or below our
-// pages, or with a segment that ends in a blank or a dot, goes on.
+// pages, goes on.
 func (s *Site) mayFold(path string) bool {
-	if strings.Contains(path, "./") || strings.Contains(path, " /") {
-		return true
-	}
 	if len(path) >= len(s.PagesPath) && strings.EqualFold(path[:len(s.PagesPath)], s.PagesPath) {
 		return true
 	}
-	trimmed := strings.TrimRight(path, "/ .")
+	trimmed := strings.TrimRight(path, "/")
 	for canonical := range s.owned {
 		if len(canonical) == len(trimmed) && strings.EqualFold(canonical, trimmed) {
 			return true
