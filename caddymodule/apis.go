@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package caddymodule
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/token"
+	"github.com/caddy-otp/caddy-otp/otp/web/auth0"
+	"github.com/caddy-otp/caddy-otp/otp/web/autional"
+	"github.com/caddy-otp/caddy-otp/otp/web/gate"
+	"github.com/caddy-otp/caddy-otp/otp/web/nestauth"
+	"github.com/caddy-otp/caddy-otp/otp/web/portal"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+)
+
+// apiLines are the APIs to answer.
+func (o *Options) apiLines() []API {
+	if len(o.APIs) == 0 {
+		return []API{{Name: "nestauth"}, {Name: "autional"}}
+	}
+	return o.APIs
+}
+
+// tokenCookies are those in which an API's browser clients keep their tokens.
+func (o *Options) tokenCookies() []string {
+	for _, api := range o.apiLines() {
+		if api.Name == "nestauth" {
+			return nestauth.TokenCookies
+		}
+	}
+	return nil
+}
+
+// newAPIs returns the pages, first, and the wire APIs that are on.
+func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate.Gate, path string, logger *slog.Logger) []wire.API {
+	var tokens Token
+	if h.Token != nil {
+		tokens = *h.Token
+	}
+	accessLifetime := time.Duration(tokens.Lifetime)
+	refreshLifetime := cmp.Or(time.Duration(tokens.Refresh), defaultRefresh)
+
+	var apis []wire.API
+	finishLink := make(map[string]func(http.ResponseWriter, *http.Request, otp.Link, otp.Verification))
+	for _, api := range h.apiLines() {
+		base := wire.Dialect{
+			Service:         service,
+			Issuer:          issuer,
+			Code:            h.codePolicy(defaultCodeLifetime, defaultSMSLifetime, defaultAttempts, 1),
+			AccessLifetime:  cmp.Or(accessLifetime, defaultTokenLifetime),
+			RefreshLifetime: refreshLifetime,
+			Exclusive:       api.Exclusive,
+			Origins:         origins(api.Origins),
+			Logger:          logger,
+		}
+		switch api.Name {
+		case "nestauth":
+			apis = append(apis, nestauth.New(nestauth.Config{
+				Dialect:        base,
+				LongestSession: max(refreshLifetime, h.sessionLifetime()),
+				SecureCookies:  service.PublicURL().Scheme == "https",
+			}))
+		case "autional":
+			apis = append(apis, autional.New(autional.Config{Dialect: base, PagesPath: path}))
+		case "auth0":
+			base.Code = h.codePolicy(auth0CodeLifetime, auth0CodeLifetime, auth0Attempts, 1)
+			base.AccessLifetime = cmp.Or(accessLifetime, auth0TokenLifetime)
+			dialect := auth0.New(auth0.Config{
+				Dialect:  base,
+				Clients:  auth0Clients(api.Clients),
+				LinkPath: portal.LinkPath(path),
+			})
+			apis = append(apis, dialect.API())
+			finishLink["auth0"] = dialect.FinishLink
+		}
+	}
+	pages := portal.New(portal.Config{
+		Gate:            door,
+		Path:            path,
+		SiteName:        service.Realm(),
+		Code:            h.codePolicy(defaultCodeLifetime, defaultSMSLifetime, defaultAttempts, h.keep()),
+		Send:            otp.Form(cmp.Or(h.Send, string(otp.FormBoth))),
+		SessionLifetime: h.sessionLifetime(),
+		FinishLink:      finishLink,
+		Logger:          logger,
+	})
+	return append([]wire.API{pages}, apis...)
+}
+
+func (h *Handler) keep() int {
+	if h.Code == nil {
+		return defaultKeep
+	}
+	return cmp.Or(h.Code.Keep, defaultKeep)
+}
+
+func auth0Clients(lines []Client) []auth0.Client {
+	var clients []auth0.Client
+	for _, c := range lines {
+		clients = append(clients, auth0.Client{
+			ID:        c.ID,
+			Secret:    c.Secret,
+			Type:      auth0.ClientType(c.Type),
+			Callbacks: c.Callbacks,
+			Origins:   origins(c.Origins),
+		})
+	}
+	return clients
+}
+
+// origins returns web origins in the form that browsers write them.
+func origins(texts []string) []string {
+	var all []string
+	for _, text := range texts {
+		if u, err := parseOrigin(text); err == nil { // checked before
+			all = append(all, u.String())
+		}
+	}
+	return all
+}
+
+// checkPagesApart refuses a path of the pages that an API has paths below.
+func checkPagesApart(path string, apis []wire.API) error {
+	for _, api := range apis {
+		for _, e := range api.Endpoints {
+			if strings.HasPrefix(e.Path, path+"/") || e.Path == path {
+				return fmt.Errorf("path %s is taken: api %s answers %s; write another one, such as %s", path, api.Name, e.Path, portal.DefaultPath)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package caddymodule
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// resolve puts the values of placeholders into the options.
+func (o *Options) resolve(repl *caddy.Replacer) error {
+	texts := map[string]*string{
+		"path":            &o.Path,
+		"default_country": &o.DefaultCountry,
+		"send":            &o.Send,
+	}
+	if o.Session != nil {
+		session := *o.Session // shared with other sites
+		o.Session = &session
+		texts["session domain"] = &session.Domain
+		texts["session cookie"] = &session.Cookie
+	}
+	if err := replaceAll(repl, texts); err != nil {
+		return err
+	}
+	lists := map[string]*[]string{
+		"protect": &o.Protect, "public": &o.Public, "allow": &o.Allow, "deny": &o.Deny, "sms_countries": &o.SMSCountries,
+	}
+	for _, option := range slices.Sorted(maps.Keys(lists)) {
+		if err := replaceList(repl, option, lists[option]); err != nil {
+			return err
+		}
+	}
+	apis := make([]API, len(o.APIs))
+	for i, api := range o.APIs {
+		if err := api.resolve(repl); err != nil {
+			return fmt.Errorf("api %s: %w", api.Name, err)
+		}
+		apis[i] = api
+	}
+	o.APIs = apis
+	return nil
+}
+
+func (api *API) resolve(repl *caddy.Replacer) error {
+	if err := replaceList(repl, "origin", &api.Origins); err != nil {
+		return err
+	}
+	clients := make([]Client, len(api.Clients))
+	for i, c := range api.Clients {
+		if err := c.resolve(repl); err != nil {
+			return fmt.Errorf("client %s: %w", api.Clients[i].ID, err)
+		}
+		clients[i] = c
+	}
+	api.Clients = clients
+	return nil
+}
+
+func (c *Client) resolve(repl *caddy.Replacer) error {
+	if err := replaceAll(repl, map[string]*string{"id": &c.ID, "secret": &c.Secret, "type": &c.Type}); err != nil {
+		return err
+	}
+	if c.Secret != "" {
+		if err := checkSecret(c.Secret); err != nil {
+			return err
+		}
+	}
+	if err := replaceList(repl, "callback", &c.Callbacks); err != nil {
+		return err
+	}
+	return replaceList(repl, "origin", &c.Origins)
+}
