@@ -123,9 +123,11 @@ func (h *handle) decode(entry []byte) error {
 	return d.done()
 }
 
-// coolDown returns how long no code is judged.
+// coolDown returns how long no code is judged: never longer than the failures
+// ask for, also where the clock was put back.
 func (h *handle) coolDown(now int64) time.Duration {
-	return max(0, time.Duration(h.lastFailure-now)+otp.CoolDown(h.failures))
+	wait := otp.CoolDown(h.failures)
+	return min(wait, max(0, time.Duration(h.lastFailure-now)+wait))
 }
 
 // isLive reports whether any guess may redeem the challenge.

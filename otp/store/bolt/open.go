@@ -4,9 +4,11 @@ package bolt
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -121,6 +123,11 @@ func moveAsideIfCorrupt(file string, s settings) error {
 	if !isCorruption(err) {
 		return explain(file, err)
 	}
+	if ours, readErr := wasStore(file); readErr != nil {
+		return fmt.Errorf("store: %w", readErr)
+	} else if !ours {
+		return fmt.Errorf("store file %s is something else's, not a store; name another file", file)
+	}
 	if now, statErr := os.Stat(file); statErr != nil || !os.SameFile(before, now) {
 		return nil // another process was faster, and the name is its new file's
 	}
@@ -132,6 +139,39 @@ func moveAsideIfCorrupt(file string, s settings) error {
 		slog.String("file", file), slog.String("moved_to", aside), slog.Any("error", err))
 	return nil
 }
+
+// wasStore reports whether a file that can't be read was a database once: one
+// of its two meta pages still says so, or it begins as the first does. What
+// never was one isn't ours to move.
+func wasStore(file string) (bool, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	var first, word [8]byte
+	if n, err := f.ReadAt(first[:], 0); n == len(first) && first == [8]byte{} {
+		return true, nil // page 0
+	} else if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	for _, page := range []int64{0, 4 << 10, 8 << 10, 16 << 10, 64 << 10} {
+		n, err := f.ReadAt(word[:4], page+metaMagicOffset)
+		if n == 4 && binary.NativeEndian.Uint32(word[:]) == metaMagic {
+			return true, nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// A meta page of bbolt has this number behind its page header.
+const (
+	metaMagic       = 0xED0CDAED
+	metaMagicOffset = 16
+)
 
 func isCorruption(err error) bool {
 	if errors.Is(err, berrors.ErrTimeout) || errors.Is(err, berrors.ErrVersionMismatch) {

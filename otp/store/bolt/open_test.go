@@ -57,8 +57,6 @@ func TestCorruptFileIsMovedAside(t *testing.T) {
 		name    string
 		corrupt func(content []byte) []byte
 	}{
-		{"one byte", func([]byte) []byte { return []byte{1} }},
-		{"text", func([]byte) []byte { return bytes.Repeat([]byte("text\n"), 10_000) }},
 		{"cut after the first page", func(b []byte) []byte { return b[:page] }},
 		{"cut after the meta pages", func(b []byte) []byte { return b[:2*page] }},
 		{"cut in the middle", func(b []byte) []byte { return b[:len(b)/2] }},
@@ -138,6 +136,31 @@ func TestEmptyFileIsBegun(t *testing.T) {
 	}
 	mustStart(t, open(t, file), "alice", otp.Accepted)
 	wantAside(t, file, 0)
+}
+
+// TestNoStoreIsMoved: a slip in a path must not take away somebody's file.
+func TestNoStoreIsMoved(t *testing.T) {
+	for name, content := range map[string]string{
+		"a database":   "SQLite format 3\x00" + strings.Repeat("x", 8<<10),
+		"a text":       strings.Repeat("some text\n", 1000),
+		"a short text": "hello",
+		"one byte":     "\x01",
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "precious")
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Open(file)
+			if err == nil || !strings.Contains(err.Error(), "not a store") || !strings.Contains(err.Error(), file) {
+				t.Fatalf("error is %v, want one that names the file", err)
+			}
+			if after, err := os.ReadFile(file); err != nil || string(after) != content {
+				t.Fatalf("the file was changed (%v)", err)
+			}
+			wantAside(t, file, 0)
+		})
+	}
 }
 
 func TestFilesOfOthersAreRefused(t *testing.T) {

@@ -49,7 +49,9 @@ local function save(key, h)
 	redis.call('SET', key, cmsgpack.pack(h), 'PXAT', milliseconds(latest))
 end
 
--- cooling returns how much longer no code is judged, 0 where codes are.
+-- cooling returns how much longer no code is judged, 0 where codes are: never
+-- longer than the failures ask for, also where the clock was put back.
 local function cooling(h)
-	return math.max(0, h[LAST] + cool_down(h[FAILURES]) - now)
+	local wait = cool_down(h[FAILURES])
+	return math.min(wait, math.max(0, h[LAST] + wait - now))
 end

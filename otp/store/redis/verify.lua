@@ -39,7 +39,7 @@ end
 -- 2. The same again, by the browser that had it right before.
 if browser ~= '' then
 	for _, c in ipairs(challenges) do
-		if c[USED] > 0 and now - c[USED] <= REPEAT_WINDOW and c[BROWSER] == browser and matches(c) then
+		if c[USED] > 0 and now - c[USED] < REPEAT_WINDOW and c[BROWSER] == browser and matches(c) then
 			-- The session is in the handle's shard, so its name differs from
 			-- the new one's only in the id.
 			local s = live_session(string.sub(KEYS[3], 1, -1 - #ARGV[5]) .. c[SESSION])

@@ -43,6 +43,22 @@ var budgetPromises = []promise{
 			t.Fatal("the message of a refused start is in the outbox")
 		}
 	}},
+	{"a clock that is put back locks nobody out for longer", func(t *trial) {
+		alice, bob, carol := newPerson("alice"), newPerson("bob"), newPerson("carol")
+		t.accepted(alice.challenge("g", "1"))
+		t.want(t.guess(alice.guess("g", "1")), otp.Verified)
+		t.accepted(bob.challenge("g", "2"))
+		t.want(t.guess(bob.guess("g", "wrong")), otp.Wrong)
+		coolDown(t, carol, "g")
+		t.advance(-time.Hour)
+		t.want(t.start(alice.challenge("g", "3")), otp.Accepted)
+		t.want(t.guess(bob.guess("g", "2")), otp.Verified)
+		o := t.start(carol.challenge("g", "4"))
+		t.want(o, otp.CoolingDown)
+		if o.RetryAfter > otp.FirstCoolDown {
+			t.Fatalf("retry after is %v, want at most %v", o.RetryAfter, otp.FirstCoolDown)
+		}
+	}},
 	{"a throttle is told before a cool-down", func(t *trial) {
 		alice, charge := newPerson("alice"), perClient("a", 1, time.Hour)
 		t.want(t.start(newPerson("bob").challenge("g", "1"), charge), otp.Accepted)
