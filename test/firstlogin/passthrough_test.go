@@ -103,6 +103,11 @@ func TestOursOrTheApps(t *testing.T) {
 		{"POST", "/auth/login/email-code", none, `{"email":"a@example.com","code":"000000"}`, ours, 400},
 		{"POST", "/auth/login/phone-code", none, `{"phone":"+12025550143","code":"000000"}`, ours, 400},
 		{"POST", "/auth/mfa/verify", none, `{"method":"email","otp":"000000"}`, ours, 401},
+		{"POST", "/auth/mfa/verify-challenge", none, `{"challenge_token":"t","code":"000000"}`, ours, 400},
+		{"POST", "/identity/api/v1/auth/mfa/verify-challenge", none, `{"challenge_token":"t","code":"000000"}`, ours, 400},
+		{"POST", "/bff/identity-service/api/v1/auth/mfa/verify-challenge", foreign, `{"challenge_token":"t","code":"000000"}`, ours, 400},
+		{"POST", "/passwordless/verify", none, `{"connection":"email","email":"a@example.com","verification_code":"000000"}`, ours, 404},
+		{"GET", "/passwordless/verify_redirect?email=a%40example.com&verification_code=000000", none, "", ours, 404},
 		{"GET", "/.well-known/jwks.json", none, "", ours, 200},
 		{"GET", "/.well-known/openid-configuration", none, "", ours, 200},
 		{"POST", "/auth/login", none, `{"providerName":"passwordless","credentials":{"identifier":"a@example.com","code":"000000","channels":["email"]}}`, ours, 400},
@@ -120,6 +125,12 @@ func TestOursOrTheApps(t *testing.T) {
 		{"POST", "/oauth/token", none, `{"client_id":"` + publicClient + `"}`, ours, 400},
 		{"POST", "/oauth/token", none, `{"client_id":"theirs","grant_type":"password"}`, theApps, 200},
 		{"POST", "/oauth/revoke", none, `{"client_id":"theirs","token":"x"}`, theApps, 200},
+		{"POST", "/co/authenticate", none, `{"client_id":"` + publicClient + `","username":"a@example.com","otp":"000000"}`, ours, 404},
+		{"POST", "/co/authenticate", none, `{"client_id":"theirs","username":"a@example.com","otp":"000000"}`, theApps, 200},
+		{"GET", "/authorize?client_id=" + publicClient, none, "", ours, 404},
+		{"GET", "/authorize?client_id=theirs", none, "", theApps, 200},
+		{"GET", "/v2/logout?client_id=" + publicClient, none, "", ours, 404},
+		{"GET", "/v2/logout", none, "", theApps, 200},
 		{"GET", "/userinfo", auth0, "", ours, 200},
 		{"GET", "/userinfo", foreign, "", theApps, 200},
 		{"GET", "/userinfo", none, "", theApps, 200},
@@ -147,5 +158,40 @@ func TestOursOrTheApps(t *testing.T) {
 		if row.status == http.StatusMethodNotAllowed && a.header.Get("Allow") == "" {
 			t.Errorf("%s %s: no Allow", row.method, row.path)
 		}
+	}
+}
+
+// TestOursOrTheAppsExclusive asks for rows of the table whose requests the
+// app would get, of a site whose APIs are all exclusive: each gets the answer
+// of its dialect, on a path of two dialects that of the first.
+func TestOursOrTheAppsExclusive(t *testing.T) {
+	skipShort(t)
+	exclusive := strings.NewReplacer(
+		"api nestauth", "api nestauth {\nexclusive\n}",
+		"api autional", "api autional {\nexclusive\n}",
+		"api auth0 {", "api auth0 {\nexclusive",
+	).Replace(apis)
+	r := newRig(t, "store bolt otp.db", exclusive+roomy)
+	const grant = "http://auth0.com/oauth/grant-type/passwordless/otp"
+	for _, row := range []struct {
+		method, path, body string
+		want               refusal
+	}{
+		{"POST", "/auth/login", `{"providerName":"email","credentials":{"email":"a@example.com","password":"x"}}`, refusal{401, "code", "INVALID_PROVIDER"}},
+		{"GET", "/auth/me", "", refusal{401, "code", "NO_AUTH_PROVIDED"}},
+		{"POST", "/auth/refresh-token", `{"refreshToken":"theirs"}`, refusal{401, "code", "REFRESH_TOKEN_EXPIRED"}},
+		{"POST", "/auth/refresh", `{"refresh_token":"theirs"}`, refusal{401, "code", 40100001.0}},
+		{"POST", "/auth/refresh", `{}`, refusal{400, "code", 40000001.0}},
+		{"POST", "/oauth/token", `{"client_id":"theirs","grant_type":"` + grant + `"}`, refusal{401, "error", "invalid_client"}},
+		{"POST", "/oauth/token", `{"grant_type":"` + grant + `"}`, refusal{400, "error", "invalid_request"}},
+		{"POST", "/co/authenticate", `{"client_id":"theirs"}`, refusal{404, "error", "endpoint_disabled"}},
+		{"GET", "/authorize?client_id=theirs", "", refusal{404, "error", "endpoint_disabled"}},
+		{"GET", "/userinfo", "", refusal{401, "error", "unauthorized"}},
+	} {
+		a := r.ask(row.method, row.path, row.body, "Content-Type", "application/json")
+		a.expect(t, row.method+" "+row.path+" "+row.body, row.want)
+	}
+	if a := r.get("/auth/client-config"); a.status != http.StatusOK || a.header.Get("X-App") != "" {
+		t.Errorf("GET /auth/client-config: %d %s", a.status, a.body)
 	}
 }

@@ -338,20 +338,20 @@ func TestConformance(t *testing.T) {
 			}
 			r.do(t, http.MethodGet, userinfoPath, "", "", bearer(full)...).Want(http.StatusOK)
 			// The first one is presented again: somebody has a copy.
-			r.post(t, tokenPath, refresh(regular, first.text("refresh_token"))).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token.")
-			r.post(t, tokenPath, refresh(regular, full.text("refresh_token"))).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token.")
+			r.post(t, tokenPath, refresh(regular, first.text("refresh_token"))).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token")
+			r.post(t, tokenPath, refresh(regular, full.text("refresh_token"))).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token")
 		}},
 		{"A32 unknown refresh token", func(t *testing.T) {
 			real := r.login(t, regular, "offline_access").text("refresh_token")
 			for _, raw := range []string{"x", strings.Replace(real, ".", "", 1), "00" + strings.Repeat("A", 43) + "." + strings.Repeat("A", 43), real + "A"} {
-				r.post(t, tokenPath, refresh(regular, raw)).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token.")
+				r.post(t, tokenPath, refresh(regular, raw)).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token")
 			}
 			r.post(t, tokenPath, refresh(regular, real)).Want(http.StatusOK)
 		}},
 		{"A32 refresh token of another client", func(t *testing.T) {
 			a := r.login(t, native, "offline_access")
-			r.post(t, tokenPath, refresh(other, a.text("refresh_token"))).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token.")
-			r.post(t, tokenPath, refresh(native, a.text("refresh_token"))).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token.")
+			r.post(t, tokenPath, refresh(other, a.text("refresh_token"))).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token")
+			r.post(t, tokenPath, refresh(native, a.text("refresh_token"))).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token")
 			r.do(t, http.MethodPost, userinfoPath, "", "", bearer(a)...).wantRefusal(t, 401, "unauthorized", "Unauthorized")
 		}},
 		{"A32 refresh after a sign-out everywhere", func(t *testing.T) {
@@ -364,7 +364,7 @@ func TestConformance(t *testing.T) {
 			if err := r.Service.SignOutEverywhere(t.Context(), otp.Subject(r.Service.Realm(), address), 30*24*time.Hour); err != nil {
 				t.Fatal(err)
 			}
-			r.post(t, tokenPath, refresh(regular, a.text("refresh_token"))).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token.")
+			r.post(t, tokenPath, refresh(regular, a.text("refresh_token"))).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token")
 		}},
 		{"A33 revoke", func(t *testing.T) {
 			for _, which := range []string{"refresh_token", "access_token"} {
@@ -375,7 +375,7 @@ func TestConformance(t *testing.T) {
 						t.Error(which, revoked.Status, revoked.Body)
 					}
 				}
-				r.post(t, tokenPath, refresh(regular, a.text("refresh_token"))).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token.")
+				r.post(t, tokenPath, refresh(regular, a.text("refresh_token"))).wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token")
 				r.do(t, http.MethodGet, userinfoPath, "", "", bearer(a)...).wantRefusal(t, 401, "unauthorized", "Unauthorized")
 			}
 		}},
@@ -524,7 +524,7 @@ func TestRefreshOutlivesAccess(t *testing.T) {
 	a.Want(http.StatusOK)
 	r.Advance(2 * day) // renewing prolongs nothing
 	r.post(t, tokenPath, refresh(native, a.text("refresh_token"))).
-		wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token.")
+		wantRefusal(t, 403, "invalid_grant", "Unknown or invalid refresh token")
 }
 
 func TestCoolDown(t *testing.T) {

@@ -17,12 +17,17 @@ const Name = "auth0"
 
 // The paths, at the root of the site.
 const (
-	startPath     = "/passwordless/start"
-	tokenPath     = "/oauth/token"
-	revokePath    = "/oauth/revoke"
-	userinfoPath  = "/userinfo"
-	jwksPath      = "/.well-known/jwks.json"
-	discoveryPath = "/.well-known/openid-configuration"
+	startPath          = "/passwordless/start"
+	tokenPath          = "/oauth/token"
+	revokePath         = "/oauth/revoke"
+	userinfoPath       = "/userinfo"
+	jwksPath           = "/.well-known/jwks.json"
+	discoveryPath      = "/.well-known/openid-configuration"
+	verifyPath         = "/passwordless/verify"
+	verifyRedirectPath = "/passwordless/verify_redirect"
+	crossOriginPath    = "/co/authenticate"
+	authorizePath      = "/authorize"
+	logoutPath         = "/v2/logout"
 )
 
 // Config is what a [Dialect] needs. AccessLifetime is that of ID tokens too,
@@ -73,6 +78,7 @@ func (d *Dialect) API() wire.API {
 			wire.Endpoint{Method: http.MethodGet, Path: jwksPath, Serve: d.answer(d.serveJWKS)},
 			wire.Endpoint{Method: http.MethodGet, Path: discoveryPath, Serve: d.serveDiscovery},
 		)
+		api.Endpoints = append(api.Endpoints, d.disabledEndpoints()...)
 	}
 	for _, client := range d.Clients {
 		for _, origin := range client.Origins {
@@ -86,13 +92,14 @@ func (d *Dialect) API() wire.API {
 
 func (d *Dialect) answer(serve wire.Handler) http.HandlerFunc { return serve.OrFail(d.fail) }
 
-// ownsClient reports whether a request names one of our clients.
+// ownsClient reports whether a request's body names one of our clients.
 func (d *Dialect) ownsClient(r *http.Request) bool {
 	o, err := wire.Parse(r, oauthBodies)
-	if err != nil {
-		return false
-	}
-	_, ok := d.clients[o.Text("client_id")]
+	return err == nil && d.hasClient(o.Text("client_id"))
+}
+
+func (d *Dialect) hasClient(id string) bool {
+	_, ok := d.clients[id]
 	return ok
 }
 

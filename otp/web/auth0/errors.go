@@ -44,7 +44,7 @@ var (
 	errInternal      = refuse(http.StatusInternalServerError, "server_error", "Internal error")
 	errExpired       = invalidGrant("The verification code has expired. Please try to login again.")
 	errMaxAttempts   = invalidGrant(maxAttempts)
-	errBadRefresh    = invalidGrant("Unknown or invalid refresh token.")
+	errBadRefresh    = invalidGrant("Unknown or invalid refresh token")
 )
 
 const maxAttempts = "You've reached the maximum number of attempts. Please try to login again."

@@ -112,7 +112,7 @@ func TestWhose(t *testing.T) {
 
 func TestWithoutClients(t *testing.T) {
 	r := newRig(t, webtest.Options{}, withClients())
-	for _, path := range []string{jwksPath, discoveryPath} {
+	for _, path := range []string{jwksPath, discoveryPath, verifyRedirectPath} {
 		if a := r.do(t, http.MethodGet, path, "", ""); !a.FromApp() {
 			t.Errorf("%s isn't the app's", path)
 		}

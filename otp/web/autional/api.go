@@ -58,6 +58,7 @@ func (d *dialect) endpoints() []wire.Endpoint {
 			wire.Endpoint{Method: post, Path: prefix + "/auth/send-login-code", Documented: true, Serve: d.answer(d.send)},
 			wire.Endpoint{Method: post, Path: prefix + "/auth/login/email-code", Serve: d.answer(d.login(otp.Email))},
 			wire.Endpoint{Method: post, Path: prefix + "/auth/login/phone-code", Serve: d.answer(d.login(otp.SMS))},
+			wire.Endpoint{Method: post, Path: prefix + "/auth/mfa/verify-challenge", Serve: d.answer(verifyChallenge)},
 			wire.Endpoint{Method: post, Path: prefix + "/auth/refresh", Owns: ownsRefresh, Serve: d.answer(d.refresh)},
 			wire.Endpoint{Method: post, Path: prefix + "/auth/logout", Owns: d.ownsLogout, Serve: d.answer(d.logout)},
 			wire.Endpoint{Method: get, Path: prefix + "/auth/me", Owns: d.ownsAccess, Serve: d.answer(d.me)},

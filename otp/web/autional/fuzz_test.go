@@ -84,6 +84,24 @@ func FuzzDecodeLogin(f *testing.F) {
 	})
 }
 
+func FuzzCheckChallengeAnswer(f *testing.F) {
+	f.Add(`{"challenge_token":"t","code":"123456","mfa_method":"sms"}`)
+	f.Add(`{"challenge_token":[],"mfa_method":{},"x":1}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		o, err := wire.Parse(webtest.Request(http.MethodPost, "/", body), wire.JSON)
+		if err == nil {
+			err = checkChallengeAnswer(o)
+		}
+		if err != nil {
+			wantClientError(t, err)
+			return
+		}
+		if o.Text("challenge_token") == "" || o.Text("code") == "" || len(o) > 3 {
+			t.Fatalf("took %s", body)
+		}
+	})
+}
+
 func FuzzPresentedRefresh(f *testing.F) {
 	f.Add(`{"refresh_token":"x"}`)
 	f.Add(``)
