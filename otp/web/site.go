@@ -86,7 +86,7 @@ func (s *Site) add(e endpoint) {
 	if e.Documented && res.fail == nil {
 		res.fail = e.api
 	}
-	if e.Owns == nil || e.api.Exclusive {
+	if e.alwaysOurs() {
 		s.owned[gate.Canonical(e.Path)] = e.Path
 	}
 }
@@ -124,7 +124,11 @@ func (s *Site) dispatch(w http.ResponseWriter, r *http.Request, res *resource) b
 		})
 		return true
 	}
-	limitBody(w)
+	// On a path that the app may have, a body may take the app's time: its end
+	// tells whose it is.
+	if slices.ContainsFunc(candidates, endpoint.alwaysOurs) {
+		limitBody(w)
+	}
 	for _, e := range candidates {
 		if e.Owns == nil || e.Owns(r) {
 			s.serve(w, r, e)
@@ -137,9 +141,11 @@ func (s *Site) dispatch(w http.ResponseWriter, r *http.Request, res *resource) b
 			return true
 		}
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the app's own time begins
 	return false
 }
+
+// alwaysOurs reports whether no request on the endpoint is the app's.
+func (e endpoint) alwaysOurs() bool { return e.Owns == nil || e.api.Exclusive }
 
 // limitBody gives the rest of a request its time to arrive. After an answer
 // of ours it stays so: the server reads what is left of a body before it
@@ -219,7 +225,7 @@ func (s *Site) preflight(w http.ResponseWriter, r *http.Request, res *resource) 
 			})
 			return true
 		}
-		alwaysOurs = alwaysOurs || e.Owns == nil || e.api.Exclusive
+		alwaysOurs = alwaysOurs || e.alwaysOurs()
 	}
 	if alwaysOurs {
 		limitBody(w)

@@ -518,6 +518,9 @@ func TestSlowBodyOfTheApp(t *testing.T) {
 		if got := exchange(0, "POST /auth/send HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"); !strings.HasPrefix(got, "one sends") {
 			t.Fatal(got)
 		}
+		if got := exchange(20*time.Second, "POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n", "y", "z"); got != "the app" || h.appBody != "yz" {
+			t.Fatalf("%s after %d bytes", got, len(h.appBody))
+		}
 		large := strings.Repeat("x", wire.MaxBody+1) // not ours: the rest may take its time
 		if got := exchange(20*time.Second, "POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 8195\r\n\r\n"+large, "y", "z"); got != "the app" || h.appBody != large+"yz" {
 			t.Fatalf("%s after %d bytes", got, len(h.appBody))

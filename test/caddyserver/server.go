@@ -91,10 +91,25 @@ func Start(t testing.TB, global, sites string) *Server {
 	return s
 }
 
+// StartFile runs Caddy with a whole Caddyfile, whose admin address is replaced
+// by one of the server's own, and waits until it serves.
+func StartFile(t testing.TB, caddyfile, admin string) *Server {
+	t.Helper()
+	s := &Server{Dir: t.TempDir(), t: t, admin: fmt.Sprintf("localhost:%d", FreePort(t))}
+	s.writeText(strings.Replace(caddyfile, "admin "+admin, "admin "+s.admin, 1))
+	t.Cleanup(s.Kill)
+	s.Run()
+	return s
+}
+
 // write makes the Caddyfile.
 func (s *Server) write(global, sites string) {
 	s.t.Helper()
-	text := fmt.Sprintf("{\n\tadmin %s\n\tpersist_config off\n\tauto_https off\n\tstorage file_system storage\n%s\n}\n%s\n", s.admin, global, sites)
+	s.writeText(fmt.Sprintf("{\n\tadmin %s\n\tpersist_config off\n\tauto_https off\n\tstorage file_system storage\n%s\n}\n%s\n", s.admin, global, sites))
+}
+
+func (s *Server) writeText(text string) {
+	s.t.Helper()
 	if err := os.WriteFile(filepath.Join(s.Dir, "Caddyfile"), []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case p.tried <- struct{}{}:
 	default:
 	}
-	if !p.up {
+	if !p.up || r.Context().Err() != nil { // of a client that was killed
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}

@@ -226,7 +226,7 @@ func TestOneBudget(t *testing.T) {
 
 func TestExpiredCode(t *testing.T) {
 	onEachStore(t, func(t *testing.T, store string) {
-		r := newRig(t, store, apis+roomy+"\n\t\tcode {\n\t\t\tlifetime 1s\n\t\t}")
+		r := newRig(t, store, apis+roomy+"\n\t\tcode {\n\t\t\tlifetime 3s\n\t\t}")
 		expired := map[string]refusal{
 			"nestauth": {400, "code", "VERIFICATION_CODE_INVALID"},
 			"autional": {400, "code", 30101004.0},
@@ -237,7 +237,7 @@ func TestExpiredCode(t *testing.T) {
 			d.start(r, d.name+"@example.com")
 			codes[d.name] = r.message(d.name+"@example.com", 1).Code
 		}
-		time.Sleep(1100 * time.Millisecond) // the real server's clock can't be moved
+		time.Sleep(3100 * time.Millisecond) // the real server's clock can't be moved
 		for _, d := range dialects {
 			d.verify(r, d.name+"@example.com", codes[d.name]).expect(t, d.name, expired[d.name])
 		}

@@ -155,14 +155,13 @@ func (g *Gate) Identify(r *http.Request) (Visitor, error) {
 		switch {
 		case err == nil:
 			return Visitor{Session: x, renew: renew}, nil
-		case errors.Is(err, otp.ErrNoSession):
-			return Visitor{}, nil
+		case !errors.Is(err, otp.ErrNoSession): // a dead cookie hides no live one
+			return Visitor{}, err
 		}
-		return Visitor{}, err
 	}
 	for _, name := range g.TokenCookies {
 		if value, ok := soleCookie(r.Header["Cookie"], name); ok {
-			if visitor, ours, err := g.byToken(r, value); ours || err != nil {
+			if visitor, _, err := g.byToken(r, value); visitor.SignedIn() || err != nil {
 				return visitor, err
 			}
 		}

@@ -297,6 +297,7 @@ func TestIdentify(t *testing.T) {
 		{name: "the same twice", cookie: cookie(jane) + "; " + cookie(jane)},
 		{name: "an access token in its cookie", cookie: "accessToken=" + bearer(jane), who: "jane@example.com", byBearer: true},
 		{name: "an access token in its cookie beside the session's", cookie: cookie(joe) + "; accessToken=" + bearer(jane), who: "joe@example.com"},
+		{name: "an access token in its cookie beside a revoked session's", cookie: cookie(out) + "; accessToken=" + bearer(jane), who: "jane@example.com", byBearer: true},
 		{name: "the app's own cookie of that name", cookie: "accessToken=eyJhbGciOiJSUzI1NiJ9.e30.c2ln"},
 		{name: "another site's access token in its cookie", cookie: "accessToken=" + otherBearer},
 		{name: "a revoked access token in its cookie", cookie: "accessToken=" + bearer(out)},
