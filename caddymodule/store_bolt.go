@@ -109,14 +109,19 @@ func (s *BoltStore) keep(secret []byte) error {
 		return err
 	}
 	err = os.Link(draft.Name(), s.secretFile())
-	if !errors.Is(err, fs.ErrExist) {
-		return err
+	if err == nil {
+		return nil
 	}
-	kept, err := os.ReadFile(s.secretFile())
-	if err == nil && string(kept) != string(secret) {
-		err = errors.New("another process made one meanwhile; start again")
+	kept, readErr := os.ReadFile(s.secretFile())
+	switch {
+	case readErr == nil && string(kept) == string(secret):
+		return nil
+	case readErr == nil:
+		return errors.New("another process made one meanwhile; start again")
+	case errors.Is(readErr, fs.ErrNotExist): // a file system without links
+		return os.Rename(draft.Name(), s.secretFile())
 	}
-	return err
+	return readErr
 }
 
 // Open opens the database.
