@@ -11,6 +11,14 @@ import (
 	"time"
 )
 
+// anotherLetter is a letter that isn't this one.
+func anotherLetter(letter byte) string {
+	if letter == 'A' {
+		return "B"
+	}
+	return "A"
+}
+
 func TestRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, nil)
@@ -46,7 +54,7 @@ func TestRefresh(t *testing.T) {
 			"nothing":         "",
 			"a made-up one":   strings.Repeat("s", len(next.Refresh)),
 			"another realm's": foreign,
-			"a changed one":   "x" + next.Refresh[1:],
+			"a changed one":   anotherLetter(next.Refresh[0]) + next.Refresh[1:],
 			"a longer one":    next.Refresh + "x",
 		} {
 			if _, err := h.Refresh(t.Context(), v.Session.Dialect, v.Session.ID, secret); !errors.Is(err, ErrNoSession) || len(h.store.renewals) != calls {

@@ -164,7 +164,7 @@ func TestVerifyWithoutAttempt(t *testing.T) {
 	for name, header := range map[string]string{
 		"none":         "",
 		"garbage":      "__Host-otp-start=garbage",
-		"altered":      "__Host-otp-start=" + good[:len(good)-2] + "AA",
+		"altered":      "__Host-otp-start=" + altered(good),
 		"another site": "__Host-otp-start=" + foreign.cookies["__Host-otp-start"],
 		"planted":      "__Host-otp-start=" + good + "; __Host-otp-start=" + good,
 		"a session":    "__Host-otp=" + good,
