@@ -67,7 +67,8 @@ func randomText(n int) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// isCode tells a possible code from noise before any work is done for it.
-func isCode(s string) bool {
+// IsCode reports whether s can be a code: [MinCodeLength] to [MaxCodeLength]
+// decimal digits. Anything else is noise that no work need be done for.
+func IsCode(s string) bool {
 	return len(s) >= MinCodeLength && len(s) <= MaxCodeLength && isDigits(s)
 }

@@ -20,7 +20,7 @@ func TestCodeDigits(t *testing.T) {
 	var counts [length][10]int
 	for range codes {
 		code := newCode(length)
-		if len(code) != length || !isCode(code) {
+		if len(code) != length || !IsCode(code) {
 			t.Fatalf("code %q", code)
 		}
 		for place := range length {
@@ -42,7 +42,7 @@ func TestCodeDigits(t *testing.T) {
 
 func TestCodeLength(t *testing.T) {
 	for length := MinCodeLength; length <= MaxCodeLength; length++ {
-		if code := newCode(length); len(code) != length || !isCode(code) {
+		if code := newCode(length); len(code) != length || !IsCode(code) {
 			t.Errorf("code of %d digits: %q", length, code)
 		}
 	}
@@ -55,8 +55,8 @@ func TestIsCode(t *testing.T) {
 		" 123456": false, "123456 ": false, "12345a": false, "+12345": false, "-12345": false,
 		"１２３４５６": false, "١٢٣٤٥٦": false, "123456\x00": false, "0x1234": false,
 	} {
-		if isCode(text) != want {
-			t.Errorf("isCode(%q) is %v", text, !want)
+		if IsCode(text) != want {
+			t.Errorf("IsCode(%q) is %v", text, !want)
 		}
 	}
 }

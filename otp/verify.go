@@ -53,7 +53,7 @@ type Verification struct {
 // other error is a defect.
 func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, error) {
 	var tags []Tag
-	if isCode(r.Code) {
+	if IsCode(r.Code) {
 		tags = s.keys.candidates(s.tagParts(codeTag, r.Dialect, r.Client, r.Address, r.Purpose, r.Code)...)
 	}
 	guess := Guess{

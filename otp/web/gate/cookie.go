@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/token"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
 // SessionCookie is the cookie of a browser's session: sealed, HttpOnly,
@@ -70,7 +71,7 @@ func (c *SessionCookie) cookie(value string) *http.Cookie {
 // times, and whether it should be set anew: a quarter of its idle time is
 // over, or it was sealed under an older secret.
 func (c *SessionCookie) read(r *http.Request) (x otp.Session, renew, ok bool) {
-	value, ok := soleCookie(r.Header["Cookie"], c.Name)
+	value, ok := wire.SoleCookie(r, c.Name)
 	if !ok {
 		return x, false, false
 	}
@@ -84,22 +85,6 @@ func (c *SessionCookie) read(r *http.Request) (x otp.Session, renew, ok bool) {
 		return x, false, false
 	}
 	return x, !current || c.Idle > 0 && rested >= c.Idle/4, true
-}
-
-// soleCookie returns the value of the one cookie of a name. Two of a name
-// are an attempt to plant one: neither is taken.
-func soleCookie(headers []string, name string) (value string, ok bool) {
-	found := 0
-	for _, header := range headers {
-		for part := range strings.SplitSeq(header, ";") {
-			part = strings.TrimLeft(part, " \t")
-			if len(part) > len(name) && part[len(name)] == '=' && part[:len(name)] == name {
-				value = part[len(name)+1:]
-				found++
-			}
-		}
-	}
-	return value, found == 1
 }
 
 // hideCookies removes the cookies that hide tells from what the app gets. The

@@ -160,7 +160,7 @@ func (g *Gate) Identify(r *http.Request) (Visitor, error) {
 		}
 	}
 	for _, name := range g.TokenCookies {
-		if value, ok := soleCookie(r.Header["Cookie"], name); ok {
+		if value, ok := wire.SoleCookie(r, name); ok {
 			if visitor, _, err := g.byToken(r, value); visitor.SignedIn() || err != nil {
 				return visitor, err
 			}

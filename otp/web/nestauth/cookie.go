@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
 // The cookies of cookie mode.
@@ -68,12 +70,8 @@ func (d *dialect) cookie(name, value string) *http.Cookie {
 // seconds is what Max-Age counts in. It is never 0, which would be no age.
 func seconds(d time.Duration) int { return max(1, int(d.Round(time.Second)/time.Second)) }
 
-// cookieValue returns the value of the one cookie of a name. Two of a name
-// are an attempt to plant one: neither is taken.
+// cookieValue returns the value of the one cookie of a name, or "".
 func cookieValue(r *http.Request, name string) string {
-	cookies := r.CookiesNamed(name)
-	if len(cookies) != 1 {
-		return ""
-	}
-	return cookies[0].Value
+	value, _ := wire.SoleCookie(r, name)
+	return value
 }

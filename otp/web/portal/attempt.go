@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
 const (
@@ -103,14 +104,13 @@ func (s attempts) cookie(value string) *http.Cookie {
 	}
 }
 
-// read returns the attempt that a request belongs to. Of two cookies of the
-// name one was planted: neither is taken.
+// read returns the attempt that a request belongs to.
 func (s attempts) read(r *http.Request) (a attempt, ok bool) {
-	cookies := r.CookiesNamed(s.name)
-	if len(cookies) != 1 {
+	value, ok := wire.SoleCookie(r, s.name)
+	if !ok {
 		return a, false
 	}
-	plain, _, err := s.sealer.OpenText(cookies[0].Value, s.service.Realm())
+	plain, _, err := s.sealer.OpenText(value, s.service.Realm())
 	if err != nil || json.Unmarshal(plain, &a) != nil || s.now().Unix() >= a.Expires {
 		return a, false
 	}

@@ -45,7 +45,7 @@ func (p *portal) verify(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	code := cleanCode(form.Text(codeField))
-	if !isCode(code) {
+	if !otp.IsCode(code) {
 		return p.refuse(w, p.verifyPage(r, a), errNoCode)
 	}
 	v, err := p.service.Verify(r.Context(), otp.VerifyRequest{
@@ -94,9 +94,4 @@ func cleanCode(typed string) string {
 		}
 		return r
 	}, typed)
-}
-
-// isCode tells what can be no code at all: it isn't worth a guess.
-func isCode(code string) bool {
-	return len(code) >= otp.MinCodeLength && len(code) <= otp.MaxCodeLength && strings.Trim(code, "0123456789") == ""
 }
