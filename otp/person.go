@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otp
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+// ErrNobody: a directory knows no person of an address.
+var ErrNobody = errors.New("nobody in the directory has this address")
+
+// Directory knows the people of a site.
+type Directory interface {
+	// Find returns the person that an address belongs to, [ErrNobody] where
+	// there is none, or an error that wraps [ErrUnavailable] where that can't
+	// be told now. It is asked on every request of a session, so it must be
+	// quick: it answers from memory whenever it can. It is safe for concurrent
+	// use. What it returns is shared and must not be changed.
+	Find(ctx context.Context, a Address) (Person, error)
+}
+
+// Person is what a directory knows of somebody.
+type Person struct {
+	// Subject is the app's own identifier of the person. Where it is empty the
+	// person is known by the address that they sign in with.
+	Subject string
+	// Addresses are all that sign this person in, the main one first.
+	Addresses []Address
+	Groups    []string
+	// Tenants are those that the person belongs to, the main one first; none:
+	// tenants have no meaning for the person.
+	Tenants []string
+	// MFA demands a second factor for everything that needs a session.
+	MFA bool
+}
+
+// Main returns the first address of a channel, or the zero Address.
+func (p Person) Main(c Channel) Address {
+	for _, a := range p.Addresses {
+		if a.channel == c {
+			return a
+		}
+	}
+	return Address{}
+}
+
+// InAny reports whether the person is in one of the groups.
+func (p Person) InAny(groups []string) bool {
+	return slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(p.Groups, g) })
+}
+
+// isOf reports whether the person may be signed in for a tenant.
+func (p Person) isOf(tenant string) bool {
+	return tenant == "" || len(p.Tenants) == 0 || slices.Contains(p.Tenants, tenant)
+}
