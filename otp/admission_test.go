@@ -58,12 +58,12 @@ func TestPattern(t *testing.T) {
 			t.Errorf("%s prints as %s", tc.pattern, p)
 		}
 		for _, typed := range tc.matches {
-			if !p.Matches(anyAddress(t, typed)) {
+			if !p.Matches(anyAddress(t, typed), nil) {
 				t.Errorf("%s spares %s", tc.pattern, typed)
 			}
 		}
 		for _, typed := range append(tc.spares, "") {
-			if p.Matches(anyAddress(t, typed)) {
+			if p.Matches(anyAddress(t, typed), nil) {
 				t.Errorf("%s matches %q", tc.pattern, typed)
 			}
 		}
@@ -115,12 +115,12 @@ func TestAdmission(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			d := Admission{Allow: patterns(t, tc.allow), Deny: patterns(t, tc.deny)}
 			for _, typed := range tc.admits {
-				if !d.Admits(anyAddress(t, typed)) {
+				if !d.Admits(anyAddress(t, typed), nil) {
 					t.Errorf("%s is refused", typed)
 				}
 			}
 			for _, typed := range tc.refuses {
-				if d.Admits(anyAddress(t, typed)) {
+				if d.Admits(anyAddress(t, typed), nil) {
 					t.Errorf("%q is admitted", typed)
 				}
 			}
@@ -146,7 +146,7 @@ func FuzzParsePattern(f *testing.F) {
 		if kinds != 1 || p.channel != Email && p.channel != SMS {
 			t.Fatalf("%q is read as %+v", text, p)
 		}
-		if p.Matches(Address{}) {
+		if p.Matches(Address{}, nil) {
 			t.Fatalf("%q matches nobody", text)
 		}
 	})
@@ -199,7 +199,7 @@ func TestDenialCoversTheMailbox(t *testing.T) {
 		if tc.allow != "" {
 			d.Allow = patterns(t, tc.allow)
 		}
-		if got := d.Admits(email(t, tc.typed)); got != tc.admits {
+		if got := d.Admits(email(t, tc.typed), nil); got != tc.admits {
 			t.Errorf("deny %q, allow %q: %s is admitted: %v", tc.deny, tc.allow, tc.typed, got)
 		}
 	}

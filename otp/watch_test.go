@@ -162,8 +162,8 @@ func TestWatchForgets(t *testing.T) {
 		}
 		h.watch.mu.RLock()
 		defer h.watch.mu.RUnlock()
-		if len(h.watch.sessions) != 1 || len(h.watch.subjects) != 0 {
-			t.Fatalf("%d sessions and %d subjects are remembered", len(h.watch.sessions), len(h.watch.subjects))
+		if len(h.watch.sessions) != 1 || len(h.watch.owners) != 0 {
+			t.Fatalf("%d sessions and %d owners are remembered", len(h.watch.sessions), len(h.watch.owners))
 		}
 	})
 }
@@ -175,8 +175,8 @@ func TestWatchTakesTheLatest(t *testing.T) {
 		h := newHouse(t, nil)
 		first := time.Now()
 		h.store.revocations = []Revocation{
-			{Subject: "jane", At: first, Lifetime: time.Hour},
-			{Subject: "jane", At: first.Add(2 * time.Second), Lifetime: time.Minute},
+			{Owner: "jane", At: first, Lifetime: time.Hour},
+			{Owner: "jane", At: first.Add(2 * time.Second), Lifetime: time.Minute},
 		}
 		for range 2 {
 			if err := h.watch.catchUp(t.Context()); err != nil {
@@ -186,7 +186,7 @@ func TestWatchTakesTheLatest(t *testing.T) {
 				t.Fatal("the earlier sign-out has taken the later one's place")
 			}
 		}
-		if forget := h.watch.subjects["jane"].forget; !forget.Equal(first.Add(time.Hour)) {
+		if forget := h.watch.owners["jane"].forget; !forget.Equal(first.Add(time.Hour)) {
 			t.Fatalf("forgotten %v after", forget.Sub(first))
 		}
 	})
