@@ -64,6 +64,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 	if err != nil {
 		return nil, err
 	}
+	app.services = append(app.services, service)
 	issuer := token.NewIssuer(service)
 	app.issuers = append(app.issuers, issuer)
 	cookie := h.sessionCookie(service)
