@@ -33,10 +33,7 @@ func (o *Options) parse(d *caddyfile.Dispenser) (err error) {
 	case "api":
 		err = o.parseAPI(d)
 	case "protect":
-		o.Protect, err = parseProtect(d)
-		if err == nil {
-			err = at(d, checkRules(o.Protect, o.Public))
-		}
+		err = o.parseProtect(d)
 	case "public":
 		o.Public, err = allChecked(d, "<path>...", of("public", checkRulePath))
 		if err == nil {
@@ -96,12 +93,25 @@ func allChecked(d *caddyfile.Dispenser, arguments string, check func(string) err
 	return texts, nil
 }
 
-// parseProtect reads `protect [<path>...]`; bare it means every path.
-func parseProtect(d *caddyfile.Dispenser) ([]string, error) {
+// parseProtect reads `protect [<path>... [group:<name>...]]`; bare it means
+// every path.
+func (o *Options) parseProtect(d *caddyfile.Dispenser) error {
+	p := Protection{Paths: []string{"/"}}
 	if d.CountRemainingArgs() == 0 {
-		return []string{"/"}, noBlock(d, "protect")
+		if err := noBlock(d, "protect"); err != nil {
+			return err
+		}
+	} else {
+		words, err := oneOrMore(d, "[<path>... [group:<name>...]]")
+		if err != nil {
+			return err
+		}
+		if p, err = protectionOf(words); err != nil {
+			return d.WrapErr(err)
+		}
 	}
-	return allChecked(d, "[<path>...]", of("protect", checkRulePath))
+	o.Protect = append(o.Protect, p)
+	return at(d, checkRules(o.Protect, o.Public))
 }
 
 // parseAPI reads

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,8 +123,8 @@ func checkPagesPath(path string) error {
 }
 
 func checkRulePath(path string) error {
-	if strings.HasPrefix(path, "group:") {
-		return fmt.Errorf("%s: groups need a directory, which isn't available in this version; remove it", path)
+	if strings.HasPrefix(path, groupPrefix) {
+		return fmt.Errorf("%s is no path; groups stand behind the paths of a protect line, as in `protect /admin group:admins`", path)
 	}
 	if !strings.HasPrefix(path, "/") {
 		return fmt.Errorf("%q is no path; it must begin with a slash, such as /admin", path)
@@ -137,12 +138,65 @@ func checkRulePath(path string) error {
 	return nil
 }
 
-// checkRules refuses a path that one block both protects and leaves public.
-func checkRules(protect, public []string) error {
-	for _, p := range public {
-		if slices.ContainsFunc(protect, func(other string) bool { return covered(other) == covered(p) }) {
-			return fmt.Errorf("%s is in both protect and public; keep one", p)
+// checkRules refuses a path that one block both protects and leaves public, or
+// protects twice.
+func checkRules(protect []Protection, public []string) error {
+	protected := make(map[string]bool)
+	for _, p := range protect {
+		for _, path := range p.Paths {
+			if protected[covered(path)] {
+				return fmt.Errorf("%s is protected twice; keep one, with all of its groups", path)
+			}
+			protected[covered(path)] = true
 		}
+	}
+	for _, path := range public {
+		if protected[covered(path)] {
+			return fmt.Errorf("%s is in both protect and public; keep one", path)
+		}
+	}
+	return nil
+}
+
+// groupPrefix begins the name of a group where there are paths or patterns too.
+const groupPrefix = "group:"
+
+// protectionOf reads the words of a protect line: paths, then groups.
+func protectionOf(words []string) (p Protection, err error) {
+	for _, word := range words {
+		group, isGroup := strings.CutPrefix(word, groupPrefix)
+		switch {
+		case isGroup:
+			p.Groups = append(p.Groups, group)
+		case len(p.Groups) > 0:
+			return p, fmt.Errorf("protect: %q stands behind a group; write the paths first, as in `protect /admin group:admins`", word)
+		default:
+			p.Paths = append(p.Paths, word)
+		}
+	}
+	return p, p.check()
+}
+
+func (p Protection) check() error {
+	if len(p.Paths) == 0 {
+		return errors.New("protect has groups and no path; write `protect / group:…` for every path")
+	}
+	for _, path := range p.Paths {
+		if err := unlessPlaceholder(path, of("protect", checkRulePath)); err != nil {
+			return err
+		}
+	}
+	for _, group := range p.Groups {
+		if err := unlessPlaceholder(group, of("protect", checkGroup)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkGroup(name string) error {
+	if !otp.IsGroup(name) {
+		return fmt.Errorf("%q can't be a group; write 1 to 64 characters without blanks, commas and semicolons", name)
 	}
 	return nil
 }
@@ -160,7 +214,7 @@ func checkPublic(site, defaults Options) error {
 	if len(site.Public) > 0 && len(site.Protect) == 0 && !inherited {
 		return errors.New("public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it")
 	}
-	if inherited == slices.Equal(site.Protect, defaults.Protect) {
+	if inherited == reflect.DeepEqual(site.Protect, defaults.Protect) {
 		return checkRules(site.Protect, site.Public)
 	}
 	return nil

@@ -25,8 +25,8 @@ func (o *Options) check(publicURL *url.URL) error {
 	for _, country := range o.SMSCountries {
 		checks = append(checks, checkCountry(country))
 	}
-	for _, path := range o.Protect {
-		checks = append(checks, of("protect", checkRulePath)(path))
+	for _, p := range o.Protect {
+		checks = append(checks, p.check())
 	}
 	for _, path := range o.Public {
 		checks = append(checks, of("public", checkRulePath)(path))

@@ -24,10 +24,9 @@ type Options struct {
 	// API `none` turns all off.
 	APIs []API `json:"apis,omitempty"`
 
-	// Paths that need a session, each with all below it. `/` means every
-	// path. Default: none; then everybody passes, and the app is told who is
-	// signed in.
-	Protect []string `json:"protect,omitempty"`
+	// Paths that need a session. Default: none; then everybody passes, and
+	// the app is told who is signed in.
+	Protect []Protection `json:"protect,omitempty"`
 
 	// Paths that need no session though they are below a protected one. The
 	// longest path that matches decides; of equals this, so that a site can
@@ -35,7 +34,8 @@ type Options struct {
 	Public []string `json:"public,omitempty"`
 
 	// Who may sign in: `*@example.com` (not its subdomains),
-	// `*@*.example.com`, `alice@example.org`, `+49*`. Default: everybody.
+	// `*@*.example.com`, `alice@example.org`, `+49*`, or `group:admins` of
+	// the directory. Default: everybody.
 	// It is asked again on every request of a session.
 	Allow []string `json:"allow,omitempty"`
 
@@ -74,6 +74,17 @@ type Options struct {
 
 	// The tokens of the wire APIs.
 	Token *Token `json:"token,omitempty"`
+}
+
+// Protection says that paths need a session. Of several the longest path that
+// matches a request decides.
+type Protection struct {
+	// The paths, each with all below it. `/` means every path.
+	Paths []string `json:"paths"`
+
+	// Groups of the directory, of which somebody must be in one. Default: any
+	// session will do.
+	Groups []string `json:"groups,omitempty"`
 }
 
 // API turns a wire API on.

@@ -224,6 +224,8 @@ func withOption(t *testing.T, field reflect.StructField, text string) Options {
 		value.Set(reflect.ValueOf([]string{text}))
 	case reflect.TypeFor[[]json.RawMessage]():
 		value.Set(reflect.ValueOf([]json.RawMessage{json.RawMessage(text)}))
+	case reflect.TypeFor[[]Protection]():
+		value.Set(reflect.ValueOf([]Protection{{Paths: []string{text}}}))
 	case reflect.TypeFor[[]API]():
 		value.Set(reflect.ValueOf([]API{{Name: text}}))
 	case reflect.TypeFor[[]Throttle]():

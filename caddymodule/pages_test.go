@@ -26,7 +26,7 @@ func TestErrorsArePages(t *testing.T) {
 	if err := handlers[0].ServeHTTP(unknown, r, respond(http.StatusTeapot)); err != nil {
 		t.Fatal(err)
 	}
-	handlers[0].site.Gate.Unavailable(unavailable, r, otp.ErrUnavailable)
+	handlers[0].site.Gate.FailPage(unavailable, r, otp.ErrUnavailable)
 	for want, w := range map[int]*httptest.ResponseRecorder{http.StatusNotFound: unknown, http.StatusServiceUnavailable: unavailable} {
 		if w.Code != want || !strings.HasPrefix(w.Body.String(), "<!doctype html>") {
 			t.Errorf("%d %s", w.Code, w.Body)

@@ -27,13 +27,20 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 		return err
 	}
 	lists := map[string]*[]string{
-		"protect": &o.Protect, "public": &o.Public, "allow": &o.Allow, "deny": &o.Deny, "sms_countries": &o.SMSCountries,
+		"public": &o.Public, "allow": &o.Allow, "deny": &o.Deny, "sms_countries": &o.SMSCountries,
 	}
 	for _, option := range slices.Sorted(maps.Keys(lists)) {
 		if err := replaceList(repl, option, lists[option]); err != nil {
 			return err
 		}
 	}
+	protect := slices.Clone(o.Protect) // shared with other sites
+	for i := range protect {
+		if err := protect[i].resolve(repl); err != nil {
+			return err
+		}
+	}
+	o.Protect = protect
 	apis := make([]API, len(o.APIs))
 	for i, api := range o.APIs {
 		if err := api.resolve(repl); err != nil {
@@ -43,6 +50,13 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 	}
 	o.APIs = apis
 	return nil
+}
+
+func (p *Protection) resolve(repl *caddy.Replacer) error {
+	if err := replaceList(repl, "protect", &p.Paths); err != nil {
+		return err
+	}
+	return replaceList(repl, "protect", &p.Groups)
 }
 
 func (api *API) resolve(repl *caddy.Replacer) error {

@@ -38,6 +38,15 @@ func (h *Handler) newSite(ctx caddy.Context, app *App) (*web.Site, error) {
 	return site, nil
 }
 
+// rules are what paths need.
+func (o *Options) rules() gate.Rules {
+	var protect []gate.Protection
+	for _, p := range o.Protect {
+		protect = append(protect, gate.Protection{Paths: p.Paths, Groups: p.Groups})
+	}
+	return gate.NewRules(protect, nil, o.Public)
+}
+
 func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, repl *caddy.Replacer) (*web.Site, error) {
 	if err := checkPublic(h.Options, app.Options); err != nil {
 		return nil, err
@@ -63,7 +72,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 		Service:       service,
 		Issuer:        issuer,
 		Cookie:        cookie,
-		Rules:         gate.NewRules(h.Protect, h.Public),
+		Rules:         h.rules(),
 		LoginPath:     portal.LoginPath(path),
 		TokenCookies:  h.tokenCookies(),
 		HiddenCookies: []string{portal.StartCookieName(cookie)},
@@ -74,7 +83,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 		return nil, err
 	}
 	pages := apis[0]
-	door.Unavailable = pages.Fail
+	door.FailPage = pages.Fail
 	return web.NewSite(web.Config{
 		Gate:      door,
 		APIs:      apis,

@@ -174,6 +174,14 @@ func (p *pooledStore) Revoke(ctx context.Context, r otp.Revocation) error {
 	return store.Revoke(ctx, r)
 }
 
+func (p *pooledStore) Sessions(ctx context.Context, owner string) ([]otp.SessionRecord, error) {
+	store, err := p.open()
+	if err != nil {
+		return nil, err
+	}
+	return store.Sessions(ctx, owner)
+}
+
 func (p *pooledStore) Revocations(ctx context.Context, since otp.Cursor) ([]otp.Revocation, otp.Cursor, error) {
 	store, err := p.open()
 	if err != nil {

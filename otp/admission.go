@@ -3,7 +3,6 @@
 package otp
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,9 +10,10 @@ import (
 
 // Pattern matches addresses: *@acme.com (that domain and none below it),
 // *@*.acme.com (all below it), alice@x.org, +49* (numbers that begin so) or
-// +491701234567.
+// +491701234567; or people of a directory: group:admins.
 type Pattern struct {
 	text    string
+	group   string
 	channel Channel
 	exact   string
 	domain  string
@@ -28,8 +28,11 @@ func (p Pattern) String() string { return p.text }
 func ParsePattern(s string) (Pattern, error) {
 	p := Pattern{text: s}
 	switch {
-	case strings.HasPrefix(s, "group:"):
-		return p, errors.New("groups need a directory, which isn't available in this version")
+	case strings.HasPrefix(s, groupPrefix):
+		p.group = s[len(groupPrefix):]
+		if !IsGroup(p.group) {
+			return p, fmt.Errorf("%q names no group; write group:admins", s)
+		}
 	case strings.HasPrefix(s, "*@"):
 		p.channel = Email
 		domain := s[len("*@"):]
@@ -71,8 +74,18 @@ func isDomain(s string) bool {
 	return err == nil
 }
 
-// Matches reports whether the pattern covers an address.
-func (p Pattern) Matches(a Address) bool {
+// groupPrefix begins a pattern of a group.
+const groupPrefix = "group:"
+
+// Group returns the group that the pattern is of, or "".
+func (p Pattern) Group() string { return p.group }
+
+// Matches reports whether the pattern covers an address, of somebody in
+// groups.
+func (p Pattern) Matches(a Address, groups []string) bool {
+	if p.group != "" {
+		return slices.Contains(groups, p.group)
+	}
 	if a.channel != p.channel {
 		return false
 	}
@@ -91,9 +104,9 @@ func (p Pattern) Matches(a Address) bool {
 
 // coversMailbox reports whether the pattern covers an address or names another
 // of the same mailbox: +tags and Gmail's dots evade no denial.
-func (p Pattern) coversMailbox(a Address) bool {
+func (p Pattern) coversMailbox(a Address, groups []string) bool {
 	if p.exact == "" || a.channel != p.channel {
-		return p.Matches(a)
+		return p.Matches(a, groups)
 	}
 	return RestoreAddress(p.channel, p.exact).throttleForm() == a.throttleForm()
 }
@@ -105,15 +118,22 @@ type Admission struct {
 	Deny  []Pattern
 }
 
-// Admits reports whether an address may sign in.
-func (d Admission) Admits(a Address) bool { return d.refusal(a) == "" }
+// Admits reports whether an address of somebody in groups may sign in.
+func (d Admission) Admits(a Address, groups []string) bool { return d.refusal(a, groups) == "" }
 
 // refusal returns the option by which an address may not sign in, or "".
-func (d Admission) refusal(a Address) string {
-	switch {
-	case slices.ContainsFunc(d.Deny, func(p Pattern) bool { return p.coversMailbox(a) }):
-		return "deny"
-	case len(d.Allow) > 0 && !slices.ContainsFunc(d.Allow, func(p Pattern) bool { return p.Matches(a) }):
+func (d Admission) refusal(a Address, groups []string) string {
+	for _, p := range d.Deny {
+		if p.coversMailbox(a, groups) {
+			return "deny"
+		}
+	}
+	for _, p := range d.Allow {
+		if p.Matches(a, groups) {
+			return ""
+		}
+	}
+	if len(d.Allow) > 0 {
 		return "allow"
 	}
 	return ""

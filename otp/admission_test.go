@@ -58,12 +58,12 @@ func TestPattern(t *testing.T) {
 			t.Errorf("%s prints as %s", tc.pattern, p)
 		}
 		for _, typed := range tc.matches {
-			if !p.Matches(anyAddress(t, typed)) {
+			if !p.Matches(anyAddress(t, typed), nil) {
 				t.Errorf("%s spares %s", tc.pattern, typed)
 			}
 		}
 		for _, typed := range append(tc.spares, "") {
-			if p.Matches(anyAddress(t, typed)) {
+			if p.Matches(anyAddress(t, typed), nil) {
 				t.Errorf("%s matches %q", tc.pattern, typed)
 			}
 		}
@@ -73,7 +73,7 @@ func TestPattern(t *testing.T) {
 func TestPatternRefused(t *testing.T) {
 	for _, text := range []string{
 		"", "*", "*@", "*@*", "*@*.", "*@.com", "*@a@b.com", "a*@acme.com", "*@a*.com", "*@*.*.com", "*@acme", "acme.com", "@acme.com",
-		"+", "+*", "+4a*", "+49**", "+*49", "+49", "group:admins", "jane doe@x.org",
+		"+", "+*", "+4a*", "+49**", "+*49", "+49", "group:", "group:a,b", "group:a b", "jane doe@x.org",
 	} {
 		if p, err := ParsePattern(text); err == nil {
 			t.Errorf("%q is read as %+v", text, p)
@@ -115,16 +115,37 @@ func TestAdmission(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			d := Admission{Allow: patterns(t, tc.allow), Deny: patterns(t, tc.deny)}
 			for _, typed := range tc.admits {
-				if !d.Admits(anyAddress(t, typed)) {
+				if !d.Admits(anyAddress(t, typed), nil) {
 					t.Errorf("%s is refused", typed)
 				}
 			}
 			for _, typed := range tc.refuses {
-				if d.Admits(anyAddress(t, typed)) {
+				if d.Admits(anyAddress(t, typed), nil) {
 					t.Errorf("%q is admitted", typed)
 				}
 			}
 		})
+	}
+}
+
+func TestAdmissionOfGroups(t *testing.T) {
+	for _, tc := range []struct {
+		allow, deny string
+		groups      []string
+		admits      bool
+	}{
+		{allow: "group:admins", groups: []string{"staff", "admins"}, admits: true},
+		{allow: "group:admins", groups: []string{"Admins", "admin", "admins2"}},
+		{allow: "group:admins"},
+		{allow: "group:admins *@acme.com", admits: true},
+		{deny: "group:guests", groups: []string{"guests"}},
+		{deny: "group:guests", groups: []string{"staff"}, admits: true},
+		{allow: "group:staff", deny: "group:guests", groups: []string{"staff", "guests"}},
+	} {
+		d := Admission{Allow: patterns(t, tc.allow), Deny: patterns(t, tc.deny)}
+		if got := d.Admits(email(t, "a@acme.com"), tc.groups); got != tc.admits {
+			t.Errorf("allow %q, deny %q: somebody in %q is admitted: %v", tc.allow, tc.deny, tc.groups, got)
+		}
 	}
 }
 
@@ -138,15 +159,15 @@ func FuzzParsePattern(f *testing.F) {
 			return
 		}
 		kinds := 0
-		for _, set := range []bool{p.exact != "", p.domain != "", p.prefix != ""} {
+		for _, set := range []bool{p.exact != "", p.domain != "", p.prefix != "", p.group != ""} {
 			if set {
 				kinds++
 			}
 		}
-		if kinds != 1 || p.channel != Email && p.channel != SMS {
+		if kinds != 1 || (p.group == "") != (p.channel == Email || p.channel == SMS) {
 			t.Fatalf("%q is read as %+v", text, p)
 		}
-		if p.Matches(Address{}) {
+		if p.Matches(Address{}, nil) {
 			t.Fatalf("%q matches nobody", text)
 		}
 	})
@@ -199,7 +220,7 @@ func TestDenialCoversTheMailbox(t *testing.T) {
 		if tc.allow != "" {
 			d.Allow = patterns(t, tc.allow)
 		}
-		if got := d.Admits(email(t, tc.typed)); got != tc.admits {
+		if got := d.Admits(email(t, tc.typed), nil); got != tc.admits {
 			t.Errorf("deny %q, allow %q: %s is admitted: %v", tc.deny, tc.allow, tc.typed, got)
 		}
 	}

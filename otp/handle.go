@@ -58,6 +58,17 @@ func (s *Service) account(h Handle, a Address) string {
 	return h.Shard() + s.keys.name("account", s.realm, string(a.channel), a.canonical)
 }
 
+// owner names a person in the store: who has the store can't tell who it is.
+func (s *Service) owner(subject string) string { return s.keys.name("owner", s.realm, subject) }
+
+// subject returns the identifier of a person who signs in with an address.
+func (s *Service) subject(p Person, a Address) string {
+	if p.Subject != "" {
+		return p.Subject
+	}
+	return Subject(s.realm, a)
+}
+
 func (s *Service) newSessionID(h Handle) SessionID {
 	return SessionID(h.Shard() + randomText(32))
 }

@@ -126,7 +126,7 @@ func TestTag(t *testing.T) {
 	rekeyed := newHouse(t, func(c *Config) { c.Keys = testKeys(t, "second") })
 	jane := email(t, "jane@example.com")
 	tag := func(h *house, kind, dialect, client string, a Address, p Purpose, secret string) Tag {
-		return h.keys.tag(h.tagParts(kind, dialect, client, a, p, secret)...)
+		return h.keys.tag(h.tagParts(kind, dialect, client, a, p, nil, secret)...)
 	}
 	of := func(code string) Tag { return tag(s, codeTag, "nestauth", "web", jane, Login, code) }
 	genuine := of("000123")

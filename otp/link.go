@@ -31,7 +31,7 @@ const linkUse = "link"
 
 // newLink returns the token of a new link with 256 bits of its own, and the
 // tag to keep.
-func (s *Service) newLink(r StartRequest) (token string, tag Tag, err error) {
+func (s *Service) newLink(r StartRequest, bound boundTenant) (token string, tag Tag, err error) {
 	secret := randomText(32)
 	plain, err := json.Marshal(linkDetails{
 		Channel: r.Address.channel,
@@ -46,7 +46,7 @@ func (s *Service) newLink(r StartRequest) (token string, tag Tag, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	tag = s.keys.tag(s.tagParts(linkTag, r.Dialect, r.Client, r.Address, r.Purpose, secret)...)
+	tag = s.keys.tag(s.tagParts(linkTag, r.Dialect, r.Client, r.Address, r.Purpose, bound, secret)...)
 	return s.links.SealText(plain, s.realm), tag, nil
 }
 

@@ -14,7 +14,7 @@ func TestLink(t *testing.T) {
 	h := newHouse(t, nil)
 	r := startRequest(t, "Jane@Example.com")
 	r.LinkPayload, r.Tenant = []byte(`{"return":"/x"}`), "acme"
-	token, tag, err := h.newLink(r)
+	token, tag, err := h.newLink(r, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestLink(t *testing.T) {
 	if err != nil || again.secret != l.secret {
 		t.Errorf("reading it has used it up: %v", err)
 	}
-	other, otherTag, err := h.newLink(r)
+	other, otherTag, err := h.newLink(r, nil)
 	if err != nil || other == token || otherTag == tag {
 		t.Errorf("two links are the same: %v", err)
 	}
@@ -65,7 +65,7 @@ func TestLink(t *testing.T) {
 
 func TestVerifyLink(t *testing.T) {
 	h := newHouse(t, nil)
-	token, tag, err := h.newLink(startRequest(t, "jane@example.com"))
+	token, tag, err := h.newLink(startRequest(t, "jane@example.com"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,3 +55,41 @@ func (p Person) InAny(groups []string) bool {
 func (p Person) isOf(tenant string) bool {
 	return tenant == "" || len(p.Tenants) == 0 || slices.Contains(p.Tenants, tenant)
 }
+
+// maxGroupLength is the longest name of a group, in bytes.
+const maxGroupLength = 64
+
+// IsGroup reports whether a text can be the name of a group: printable ASCII
+// without blanks, commas and semicolons, which separate groups in headers and
+// files.
+func IsGroup(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c >= 0x7f || c == ',' || c == ';' {
+			return false
+		}
+	}
+	return text != "" && len(text) <= maxGroupLength
+}
+
+// boundTenant is the tenant that a code or link is bound to: nothing where
+// tenants have no meaning for the person.
+type boundTenant []string
+
+// bound returns what a code or link that is asked for with a tenant is bound
+// to. It is the caller's own word: one that was asked for without a tenant
+// isn't good with one.
+func (p Person) bound(tenant string) boundTenant {
+	if len(p.Tenants) == 0 {
+		return nil
+	}
+	return boundTenant{tenant}
+}
+
+// tenant returns the tenant of a session that is asked for with one, or with
+// none: then it is the person's main one.
+func (p Person) tenant(asked string) string {
+	if asked == "" && len(p.Tenants) > 0 {
+		return p.Tenants[0]
+	}
+	return asked
+}

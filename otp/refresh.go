@@ -64,7 +64,8 @@ func (s *Service) Refresh(ctx context.Context, dialect string, id SessionID, sec
 		return Verification{}, err
 	}
 	// A store doesn't know of the end of all of a subject's sessions.
-	if err := s.Holds(ctx, session); err != nil {
+	session, err = s.Current(ctx, session)
+	if err != nil {
 		return Verification{}, err
 	}
 	return Verification{Session: session, Refresh: next}, nil

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
-	"slices"
 	"time"
 )
 
@@ -32,6 +31,9 @@ type Config struct {
 	Senders map[Channel][]Sender
 	// Admission says who may sign in.
 	Admission Admission
+	// Directory knows the people who may sign in, and nobody else may; nil:
+	// there is none.
+	Directory Directory
 	// Countries are the ISO 3166 regions that SMS are sent to.
 	Countries []string
 	// DefaultCountry is the region of numbers that don't begin with +.
@@ -58,6 +60,8 @@ type Service struct {
 	composer       Composer
 	senders        map[Channel][]Sender
 	admission      Admission
+	directory      Directory
+	refused        *recently
 	countries      []string
 	defaultCountry string
 	throttles      Throttles
@@ -79,6 +83,8 @@ func NewService(c Config) *Service {
 		composer:       c.Composer,
 		senders:        c.Senders,
 		admission:      c.Admission,
+		directory:      c.Directory,
+		refused:        newRecently(refusalsRemembered, time.Minute),
 		countries:      c.Countries,
 		defaultCountry: c.DefaultCountry,
 		throttles:      c.Throttles,
@@ -119,39 +125,6 @@ func (s *Service) HasSender(c Channel) bool { return len(s.senders[c]) > 0 }
 // ParseAddress reads an address of the channel by the site's rules.
 func (s *Service) ParseAddress(c Channel, text string) (Address, error) {
 	return ParseAddress(c, text, s.defaultCountry)
-}
-
-// Admits reports whether an address may be signed in now.
-func (s *Service) Admits(a Address) bool { return s.admission.Admits(a) }
-
-// Holds judges a session that was opened before: nil where it still holds,
-// [ErrNoSession] where it has ended, was revoked or belongs to somebody who
-// may no longer sign in, or [ErrUnavailable] in a [RetryError] where that
-// can't be told. Mostly it needs no round trip to the store.
-func (s *Service) Holds(ctx context.Context, x Session) error {
-	if !time.Now().Before(x.Expires) {
-		return ErrNoSession
-	}
-	if !s.watch.Fresh(ctx) {
-		return &RetryError{Err: ErrUnavailable, After: defaultRetryWait}
-	}
-	if s.watch.Revoked(x.ID, x.Subject, x.Created) || !s.Admits(x.Address) {
-		return ErrNoSession
-	}
-	return nil
-}
-
-// whyNotSent returns why an address gets no messages, in the word of the
-// option that says so, or "". Those that get none are answered just like those
-// that do; the log alone tells.
-func (s *Service) whyNotSent(a Address) string {
-	switch {
-	case !s.Admits(a):
-		return s.admission.refusal(a)
-	case a.channel == SMS && !slices.Contains(s.countries, a.Country()):
-		return "sms_countries"
-	}
-	return ""
 }
 
 // storeContext bounds a store operation. It isn't cancelled when the client

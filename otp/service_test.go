@@ -30,16 +30,16 @@ func TestHolds(t *testing.T) {
 			x   Session
 			err error
 		}{"good": {good, nil}, "denied": {bad, ErrNoSession}, "signed out": {out, ErrNoSession}} {
-			if err := h.Holds(t.Context(), tc.x); !errors.Is(err, tc.err) {
+			if _, err := h.Current(t.Context(), tc.x); !errors.Is(err, tc.err) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 		time.Sleep(time.Hour - time.Nanosecond)
-		if err := h.Holds(t.Context(), good); err != nil {
+		if _, err := h.Current(t.Context(), good); err != nil {
 			t.Errorf("just before its end: %v", err)
 		}
 		time.Sleep(time.Nanosecond)
-		if err := h.Holds(t.Context(), good); !errors.Is(err, ErrNoSession) {
+		if _, err := h.Current(t.Context(), good); !errors.Is(err, ErrNoSession) {
 			t.Errorf("at its end: %v", err)
 		}
 	})
@@ -50,12 +50,12 @@ func TestHoldsWithoutNews(t *testing.T) {
 		h := newHouse(t, nil)
 		h.store.err = ErrUnavailable
 		x := Session{ID: h.newSessionID("00x"), Address: email(t, "jane@example.com"), Expires: time.Now().Add(time.Hour)}
-		err := h.Holds(t.Context(), x)
+		_, err := h.Current(t.Context(), x)
 		if !errors.Is(err, ErrUnavailable) || RetryAfter(err) != 1 {
 			t.Fatal(err)
 		}
 		x.Expires = time.Now()
-		if err := h.Holds(t.Context(), x); !errors.Is(err, ErrNoSession) {
+		if _, err := h.Current(t.Context(), x); !errors.Is(err, ErrNoSession) {
 			t.Fatalf("it has ended by itself: %v", err)
 		}
 	})

@@ -25,10 +25,23 @@ type Session struct {
 	// Dialect and Client are through what the session was opened.
 	Dialect string
 	Client  string
-	// Tenant is the caller's, echoed only.
+	// Tenant is the caller's, echoed only; of somebody whom a directory gives
+	// tenants it is one of those.
 	Tenant string
 	// Scope is what the client was granted, in the dialect's words.
 	Scope string
+	// Person is what the directory says of who is signed in, when it could
+	// last be asked; without a directory it is empty.
+	Person Person
+	// Owner names the person in the store, as all of their sessions do.
+	Owner string
+	// Device is a short label of the program that opened the session, or
+	// empty. A sealed cookie or token doesn't carry it.
+	Device string
+	// MFA is when a second factor was last proved in the session, and
+	// MFAMethod by what; both are zero where none was.
+	MFA       time.Time
+	MFAMethod string
 	// Since is when the address was first verified, and New whether that was
 	// when this session was opened.
 	Since time.Time
@@ -48,6 +61,19 @@ type sessionDetails struct {
 	Client  string  `json:"c,omitempty"`
 	Tenant  string  `json:"t,omitempty"`
 	Scope   string  `json:"sc,omitempty"`
+
+	Person    personDetails `json:"p,omitzero"`
+	Device    string        `json:"dev,omitempty"`
+	MFA       int64         `json:"mfa,omitempty"` // Unix ms
+	MFAMethod string        `json:"mm,omitempty"`
+}
+
+// personDetails is what is kept of a [Person] who is signed in.
+type personDetails struct {
+	Emails []string `json:"e,omitempty"`
+	Phones []string `json:"t,omitempty"`
+	Groups []string `json:"g,omitempty"`
+	MFA    bool     `json:"m,omitempty"`
 }
 
 const sessionUse = "session record"
@@ -62,12 +88,18 @@ func (s *Service) sealSession(x Session, lifetime time.Duration, refresh Tag) (S
 		Client:  x.Client,
 		Tenant:  x.Tenant,
 		Scope:   x.Scope,
+
+		Person:    detailsOf(x.Person),
+		Device:    x.Device,
+		MFA:       unixMilli(x.MFA),
+		MFAMethod: x.MFAMethod,
 	})
 	if err != nil {
 		return SessionRecord{}, err
 	}
 	return SessionRecord{
 		ID:       x.ID,
+		Owner:    x.Owner,
 		Sealed:   s.sessions.Seal(plain, s.realm+"\x00"+string(x.ID)),
 		Refresh:  refresh,
 		Lifetime: lifetime,
@@ -92,8 +124,53 @@ func (s *Service) unsealSession(r SessionRecord) (Session, error) {
 		Client:  d.Client,
 		Tenant:  d.Tenant,
 		Scope:   d.Scope,
+		Person:  d.Person.person(),
+		Owner:   s.owner(d.Subject),
+		Device:  d.Device,
+		MFA:     timeOf(d.MFA),
+
+		MFAMethod: d.MFAMethod,
+
 		Since:   r.Since,
 		Created: r.Created,
 		Expires: r.Created.Add(r.Lifetime),
 	}, nil
+}
+
+func detailsOf(p Person) personDetails {
+	d := personDetails{Groups: p.Groups, MFA: p.MFA}
+	for _, a := range p.Addresses {
+		if a.channel == SMS {
+			d.Phones = append(d.Phones, a.canonical)
+		} else {
+			d.Emails = append(d.Emails, a.canonical)
+		}
+	}
+	return d
+}
+
+func (d personDetails) person() Person {
+	p := Person{Groups: d.Groups, MFA: d.MFA}
+	for _, text := range d.Emails {
+		p.Addresses = append(p.Addresses, RestoreAddress(Email, text))
+	}
+	for _, text := range d.Phones {
+		p.Addresses = append(p.Addresses, RestoreAddress(SMS, text))
+	}
+	return p
+}
+
+// unixMilli is a time in Unix milliseconds, or 0 for the zero time.
+func unixMilli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func timeOf(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
 }

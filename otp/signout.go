@@ -13,10 +13,34 @@ func (s *Service) SignOut(ctx context.Context, id SessionID, expires time.Time) 
 	return s.revoke(ctx, Revocation{Session: id, Lifetime: time.Until(expires)})
 }
 
+// Sessions returns the sessions of a person that hold, the newest first, at
+// most [MaxSessions]. It returns [ErrUnavailable] in a [RetryError].
+func (s *Service) Sessions(ctx context.Context, subject string) ([]Session, error) {
+	if !s.watch.Fresh(ctx) { // the store keeps those that were ended all at once
+		return nil, &RetryError{Err: ErrUnavailable, After: defaultRetryWait}
+	}
+	owner := s.owner(subject)
+	ctx, cancel := s.storeContext(ctx)
+	defer cancel()
+	records, err := s.store.Sessions(ctx, owner)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	var found []Session
+	for _, r := range records {
+		x, err := s.unsealSession(r)
+		if err != nil || x.Owner != owner || s.watch.Revoked(x.ID, owner, x.Created) {
+			continue // sealed by a secret that is gone, or ended
+		}
+		found = append(found, x)
+	}
+	return found, nil
+}
+
 // SignOutEverywhere ends all sessions of a subject that began before now;
 // longest is how long a session can last.
 func (s *Service) SignOutEverywhere(ctx context.Context, subject string, longest time.Duration) error {
-	return s.revoke(ctx, Revocation{Subject: subject, Lifetime: longest})
+	return s.revoke(ctx, Revocation{Owner: s.owner(subject), Lifetime: longest})
 }
 
 func (s *Service) revoke(ctx context.Context, r Revocation) error {

@@ -44,11 +44,16 @@ type Started struct {
 // It never waits for the delivery. Addresses that may not sign in get the same
 // answer and no message.
 //
-// It returns [ErrNoSender], [ErrThrottled], [ErrCoolDown] or [ErrUnavailable],
-// the last three in a [RetryError]; any other error is a defect.
+// It returns [ErrNoSender], [ErrThrottled], [ErrCoolDown] or [ErrUnavailable]
+// (the store or the directory), the last three in a [RetryError]; any other
+// error is a defect.
 func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if !s.HasSender(r.Address.channel) {
 		return Started{}, ErrNoSender
+	}
+	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
+	if err != nil {
+		return Started{}, err
 	}
 	challenge := Challenge{
 		Handle:   s.handle(r.Address),
@@ -69,10 +74,10 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	}
 	if r.Form.code() {
 		message.Code = newCode(r.Code.Length)
-		challenge.Code = s.keys.tag(s.tagParts(codeTag, r.Dialect, r.Client, r.Address, r.Purpose, message.Code)...)
+		challenge.Code = s.keys.tag(s.tagParts(codeTag, r.Dialect, r.Client, r.Address, r.Purpose, person.bound(r.Tenant), message.Code)...)
 	}
 	if r.Form.link() {
-		token, tag, err := s.newLink(r)
+		token, tag, err := s.newLink(r, person.bound(r.Tenant))
 		if err != nil {
 			return Started{}, err
 		}
@@ -83,9 +88,12 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
-	if reason := s.whyNotSent(r.Address); reason != "" {
+	if refusal == "" && !s.isOffered(r.Address) {
+		refusal = "sms_countries"
+	}
+	if refusal != "" {
 		envelope = nil
-		s.logger.Info("no message is sent", slog.String("because_of", reason),
+		s.logger.Info("no message is sent", slog.String("because_of", refusal),
 			slog.String("channel", string(r.Address.channel)), slog.String("realm", s.realm))
 	}
 
@@ -131,8 +139,9 @@ const (
 )
 
 // tagParts is all that a code or link is valid for, and the secret itself.
-func (s *Service) tagParts(kind, dialect, client string, a Address, p Purpose, secret string) []string {
-	return []string{kind, s.realm, dialect, client, string(a.channel), a.canonical, string(p), secret}
+func (s *Service) tagParts(kind, dialect, client string, a Address, p Purpose, bound boundTenant, secret string) []string {
+	parts := []string{kind, s.realm, dialect, client, string(a.channel), a.canonical, string(p), secret}
+	return append(parts, bound...)
 }
 
 func (s *Service) group(dialect, client string, a Address, p Purpose) string {

@@ -45,7 +45,7 @@ func TestStart(t *testing.T) {
 		m.Dialect != "portal" || m.Lifetime != 10*time.Minute || m.Link != "" {
 		t.Errorf("message %+v", m)
 	}
-	if len(m.Code) != 6 || c.Code != h.keys.tag(h.tagParts(codeTag, "portal", "web", r.Address, Login, m.Code)...) {
+	if len(m.Code) != 6 || c.Code != h.keys.tag(h.tagParts(codeTag, "portal", "web", r.Address, Login, nil, m.Code)...) {
 		t.Errorf("the tag isn't that of %q", m.Code)
 	}
 	wantSecret(t, call, "Jane", "jane", m.Code)

@@ -91,9 +91,14 @@ type Store interface {
 
 	// Revoke ends a session before its time: its record, where there is one,
 	// is deleted and the revocation is told by Revocations until its Lifetime
-	// is over. The records of a subject's sessions stay: a store can't tell
-	// whose they are.
+	// is over. The records of an owner's sessions stay: some may be opened at
+	// the same moment.
 	Revoke(ctx context.Context, r Revocation) error
+
+	// Sessions returns the sessions of an owner that Verify kept and that
+	// have neither expired nor been revoked one by one, the newest first, at
+	// most [MaxSessions].
+	Sessions(ctx context.Context, owner string) ([]SessionRecord, error)
 
 	// Revocations returns those since a cursor that this method returned
 	// before (the zero Cursor: all), with some overlap, and a new cursor.
@@ -112,6 +117,8 @@ type Store interface {
 const (
 	// MaxChallenges is how many challenges a handle has at the most.
 	MaxChallenges = 3
+	// MaxSessions is how many sessions are listed at the most.
+	MaxSessions = 100
 	// Remembered is how long after its end a challenge can still be told
 	// from one that never was.
 	Remembered = time.Hour
@@ -182,7 +189,10 @@ type Guess struct {
 
 // SessionRecord is a session as a store keeps it.
 type SessionRecord struct {
-	ID     SessionID
+	ID SessionID
+	// Owner names whose session it is: printable ASCII without blanks, or
+	// empty for one that isn't listed. Renew needn't return it.
+	Owner  string
 	Sealed []byte
 	// Refresh is the tag of the secret that renews the session; empty: none.
 	Refresh  Tag
@@ -223,12 +233,12 @@ type Outcome struct {
 	New bool
 }
 
-// Revocation ends one session, or all of a subject that began before it.
+// Revocation ends one session, or all of an owner that began before it.
 type Revocation struct {
 	// Session is the one to end, or empty.
 	Session SessionID
-	// Subject is whose sessions to end where Session is empty.
-	Subject string
+	// Owner is whose sessions to end where Session is empty.
+	Owner string
 	// At is when it was revoked, set by the store.
 	At time.Time
 	// Lifetime is how long the revocation must be remembered: until the last

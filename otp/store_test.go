@@ -57,6 +57,7 @@ type verifyCall struct {
 	guess   Guess
 	session SessionRecord
 	charges []Charge
+	at      time.Time
 }
 
 type renewCall struct {
@@ -123,7 +124,7 @@ func (s *fakeStore) Verify(ctx context.Context, g Guess, r SessionRecord, charge
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.verifies = append(s.verifies, verifyCall{g, r, charges})
+	s.verifies = append(s.verifies, verifyCall{g, r, charges, time.Now()})
 	if s.verify != nil {
 		return s.verify(g, r)
 	}
@@ -197,6 +198,23 @@ func (s *fakeStore) Revoke(ctx context.Context, r Revocation) error {
 	r.At = time.Now()
 	s.revocations = append(s.revocations, r)
 	return nil
+}
+
+func (s *fakeStore) Sessions(ctx context.Context, owner string) ([]SessionRecord, error) {
+	if err := s.fails(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []SessionRecord
+	for _, call := range slices.Backward(s.verifies) {
+		if call.session.Owner == owner {
+			r := call.session
+			r.Created, r.Since = call.at, call.at
+			found = append(found, r)
+		}
+	}
+	return found, nil
 }
 
 // Revocations tells the newest first, with the overlap that is allowed.

@@ -21,6 +21,9 @@ type Presented struct {
 	Renewable bool
 	// Scope is kept in the session.
 	Scope string
+	// Device is kept in the session: a short label of the caller's program,
+	// made of words of ours, never of the request's.
+	Device string
 }
 
 // VerifyRequest presents a code. Dialect, Client, Address and Purpose must be
@@ -52,53 +55,66 @@ type Verification struct {
 // [ErrCoolDown] or [ErrUnavailable], the last three in a [RetryError]; any
 // other error is a defect.
 func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, error) {
+	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
+	if err != nil {
+		return Verification{}, err
+	}
 	var tags []Tag
 	if IsCode(r.Code) {
-		tags = s.keys.candidates(s.tagParts(codeTag, r.Dialect, r.Client, r.Address, r.Purpose, r.Code)...)
+		tags = s.keys.candidates(s.tagParts(codeTag, r.Dialect, r.Client, r.Address, r.Purpose, person.bound(r.Tenant), r.Code)...)
 	}
 	guess := Guess{
 		Group: s.group(r.Dialect, r.Client, r.Address, r.Purpose),
 		Tags:  tags,
 		Known: r.Known,
 	}
-	return s.redeem(ctx, r.Presented, guess, Session{
+	return s.redeem(ctx, r.Presented, refusal, guess, Session{
 		Address: r.Address,
 		Method:  ByCode,
 		Dialect: r.Dialect,
 		Client:  r.Client,
-		Tenant:  r.Tenant,
+		Tenant:  person.tenant(r.Tenant),
+		Person:  person,
 	})
 }
 
 // VerifyLink redeems a link for a session, with the errors of
 // [Service.Verify]. A link works during a cool-down.
 func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verification, error) {
+	person, refusal, err := s.admit(ctx, l.Address, l.Tenant)
+	if err != nil {
+		return Verification{}, err
+	}
 	guess := Guess{
 		Group: s.group(l.Dialect, l.Client, l.Address, l.Purpose),
-		Tags:  s.keys.candidates(s.tagParts(linkTag, l.Dialect, l.Client, l.Address, l.Purpose, l.secret)...),
+		Tags:  s.keys.candidates(s.tagParts(linkTag, l.Dialect, l.Client, l.Address, l.Purpose, person.bound(l.Tenant), l.secret)...),
 		Link:  true,
 	}
-	return s.redeem(ctx, p, guess, Session{
+	return s.redeem(ctx, p, refusal, guess, Session{
 		Address: l.Address,
 		Method:  ByLink,
 		Dialect: l.Dialect,
 		Client:  l.Client,
-		Tenant:  l.Tenant,
+		Tenant:  person.tenant(l.Tenant),
+		Person:  person,
 	})
 }
 
-func (s *Service) redeem(ctx context.Context, p Presented, guess Guess, session Session) (Verification, error) {
+// redeem has the store judge a guess. Somebody who may not sign in, because of
+// refusal unless that is empty, is answered like anybody who guesses wrong.
+func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess Guess, session Session) (Verification, error) {
 	guess.Handle = s.handle(session.Address)
 	guess.Account = s.account(guess.Handle, session.Address)
 	guess.Browser = p.Browser
 	guess.Refunds = s.startRefunds(p.ClientIP)
-	if !s.Admits(session.Address) {
-		guess.Tags = nil // counted and answered like any wrong guess
-		s.logger.Info("nobody is signed in", slog.String("because_of", s.admission.refusal(session.Address)), slog.String("realm", s.realm))
+	if refusal != "" {
+		guess.Tags = nil
+		s.logger.Info("nobody is signed in", slog.String("because_of", refusal), slog.String("realm", s.realm))
 	}
 	session.ID = s.newSessionID(guess.Handle)
-	session.Subject = Subject(s.realm, session.Address)
-	session.Scope = p.Scope
+	session.Subject = s.subject(session.Person, session.Address)
+	session.Owner = s.owner(session.Subject)
+	session.Scope, session.Device = p.Scope, p.Device
 	var refresh string
 	var kept Tag
 	if p.Renewable {

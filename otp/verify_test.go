@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestVerify(t *testing.T) {
 	}
 	call := h.store.verifies[0]
 	handle := h.handle(r.Address)
-	want := h.keys.candidates(h.tagParts(codeTag, "portal", "web", r.Address, Login, "000123")...)
+	want := h.keys.candidates(h.tagParts(codeTag, "portal", "web", r.Address, Login, nil, "000123")...)
 	g := call.guess
 	if len(want) != 2 || !slices.Equal(g.Tags, want) || g.Handle != handle || g.Account != h.account(handle, r.Address) || g.Link || !g.Known || g.Browser != "browser" ||
 		g.Group != h.group("portal", "web", r.Address, Login) {
@@ -79,7 +80,7 @@ func TestVerifyWithoutTags(t *testing.T) {
 				}
 				return Outcome{Result: Wrong}, nil
 			}
-			if v, err := h.Verify(t.Context(), verifyRequest(t, tc.typed, tc.code)); !errors.Is(err, ErrWrong) || v != (Verification{}) {
+			if v, err := h.Verify(t.Context(), verifyRequest(t, tc.typed, tc.code)); !errors.Is(err, ErrWrong) || !reflect.DeepEqual(v, Verification{}) {
 				t.Errorf("%+v, %v", v, err)
 			}
 			if len(h.store.verifies) != 1 || len(h.store.verifies[0].charges) == 0 {
@@ -118,7 +119,7 @@ func TestVerifyOutcomes(t *testing.T) {
 			r := verifyRequest(t, "jane@example.com", "123456")
 			r.Renewable = true
 			v, err := h.Verify(t.Context(), r)
-			if !errors.Is(err, tc.err) || RetryAfter(err) != tc.retry || v != (Verification{}) {
+			if !errors.Is(err, tc.err) || RetryAfter(err) != tc.retry || !reflect.DeepEqual(v, Verification{}) {
 				t.Errorf("%+v, %v (retry after %d)", v, err, RetryAfter(err))
 			}
 		})
@@ -131,7 +132,7 @@ func TestVerifyOfNonsense(t *testing.T) {
 		h := newHouse(t, nil)
 		h.store.verify = func(Guess, SessionRecord) (Outcome, error) { return outcome, nil }
 		v, err := h.Verify(t.Context(), verifyRequest(t, "jane@example.com", "123456"))
-		if err == nil || v != (Verification{}) {
+		if err == nil || !reflect.DeepEqual(v, Verification{}) {
 			t.Errorf("%+v: %+v, %v", outcome, v, err)
 		}
 	}
@@ -167,7 +168,7 @@ func TestRepeated(t *testing.T) {
 		return Outcome{Result: Repeated, Session: kept, New: true}, nil
 	}
 	again, err := h.Verify(t.Context(), r)
-	if err != nil || again.Session != first.Session {
+	if err != nil || !reflect.DeepEqual(again.Session, first.Session) {
 		t.Fatalf("%+v, %v; want %+v", again.Session, err, first.Session)
 	}
 	if again.Refresh != "" {
@@ -180,14 +181,19 @@ func TestSessionRecords(t *testing.T) {
 	other := newHouse(t, func(c *Config) { c.Realm = "other.example.com" })
 	x := Session{
 		ID: h.newSessionID("07x"), Subject: "s", Address: phone(t, "+491701234567"), Method: ByLink, Dialect: "auth0", Client: "c", Tenant: "t", Scope: "openid",
+		Person: Person{
+			Addresses: []Address{RestoreAddress(Email, "jane@example.com"), RestoreAddress(SMS, "+491701234567")},
+			Groups:    []string{"admins", "staff"}, MFA: true,
+		},
+		Owner: h.owner("s"), Device: "Firefox on Linux", MFA: time.UnixMilli(3), MFAMethod: "sms",
 	}
 	r, err := h.sealSession(x, time.Hour, "tag")
-	if err != nil || r.ID != x.ID || r.Lifetime != time.Hour || r.Refresh != "tag" {
+	if err != nil || r.ID != x.ID || r.Lifetime != time.Hour || r.Refresh != "tag" || r.Owner != x.Owner {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	r.Created, r.Since = time.UnixMilli(2), time.UnixMilli(1)
 	x.Created, x.Since, x.Expires = r.Created, r.Since, r.Created.Add(time.Hour)
-	if got, err := h.unsealSession(r); err != nil || got != x {
+	if got, err := h.unsealSession(r); err != nil || !reflect.DeepEqual(got, x) {
 		t.Errorf("%+v, %v; want %+v", got, err, x)
 	}
 	if got, err := other.unsealSession(r); !errors.Is(err, ErrNoSession) {

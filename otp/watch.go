@@ -33,7 +33,7 @@ type Watch struct {
 	cursor   Cursor
 	news     time.Time
 	sessions map[SessionID]revoked
-	subjects map[string]revoked
+	owners   map[string]revoked
 }
 
 type revoked struct{ at, forget time.Time }
@@ -47,7 +47,7 @@ func NewWatch(store Store, timeout time.Duration, logger *slog.Logger) *Watch {
 		timeout:  timeout,
 		polling:  make(chan struct{}, 1),
 		sessions: make(map[SessionID]revoked),
-		subjects: make(map[string]revoked),
+		owners:   make(map[string]revoked),
 	}
 }
 
@@ -129,12 +129,12 @@ func (w *Watch) ask(ctx context.Context) error {
 		if r.Session != "" {
 			remember(w.sessions, r.Session, r)
 		} else {
-			remember(w.subjects, r.Subject, r)
+			remember(w.owners, r.Owner, r)
 		}
 	}
 	if asked.Sub(w.news) > staleAfter/2 || len(revocations) > 0 {
 		forgetPast(w.sessions, asked)
-		forgetPast(w.subjects, asked)
+		forgetPast(w.owners, asked)
 	}
 	w.cursor, w.news = next, asked
 	return nil
@@ -188,14 +188,14 @@ func (w *Watch) lastNews() time.Time {
 	return w.news
 }
 
-// Revoked reports whether a session, or every session of its subject that is
-// as old, was ended before its time.
-func (w *Watch) Revoked(id SessionID, subject string, created time.Time) bool {
+// Revoked reports whether a session, or every session of its owner that is as
+// old, was ended before its time.
+func (w *Watch) Revoked(id SessionID, owner string, created time.Time) bool {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if _, ok := w.sessions[id]; ok {
 		return true
 	}
-	entry, ok := w.subjects[subject]
+	entry, ok := w.owners[owner]
 	return ok && !created.After(entry.at)
 }

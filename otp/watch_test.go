@@ -121,23 +121,23 @@ func TestWatchRevoked(t *testing.T) {
 		for _, tc := range []struct {
 			name    string
 			id      SessionID
-			subject string
+			owner   string
 			created time.Time
 			revoked bool
 		}{
-			{"the session", "s1", "joe", before, true},
-			{"another", "s2", "joe", before, false},
-			{"an earlier one of the subject", "s3", "jane", before, true},
-			{"one of the same instant", "s3", "jane", now, true},
-			{"a later one", "s3", "jane", now.Add(time.Millisecond), false},
+			{"the session", "s1", h.owner("joe"), before, true},
+			{"another", "s2", h.owner("joe"), before, false},
+			{"an earlier one of the owner", "s3", h.owner("jane"), before, true},
+			{"one of the same instant", "s3", h.owner("jane"), now, true},
+			{"a later one", "s3", h.owner("jane"), now.Add(time.Millisecond), false},
 			{"of nobody", "", "", before, false},
 		} {
-			if got := h.watch.Revoked(tc.id, tc.subject, tc.created); got != tc.revoked {
+			if got := h.watch.Revoked(tc.id, tc.owner, tc.created); got != tc.revoked {
 				t.Errorf("%s: %v at once", tc.name, got)
 			}
 		}
 		time.Sleep(time.Hour)
-		if !h.watch.Revoked("s1", "joe", before) {
+		if !h.watch.Revoked("s1", h.owner("joe"), before) {
 			t.Error("forgotten too early")
 		}
 	})
@@ -162,8 +162,8 @@ func TestWatchForgets(t *testing.T) {
 		}
 		h.watch.mu.RLock()
 		defer h.watch.mu.RUnlock()
-		if len(h.watch.sessions) != 1 || len(h.watch.subjects) != 0 {
-			t.Fatalf("%d sessions and %d subjects are remembered", len(h.watch.sessions), len(h.watch.subjects))
+		if len(h.watch.sessions) != 1 || len(h.watch.owners) != 0 {
+			t.Fatalf("%d sessions and %d owners are remembered", len(h.watch.sessions), len(h.watch.owners))
 		}
 	})
 }
@@ -175,8 +175,8 @@ func TestWatchTakesTheLatest(t *testing.T) {
 		h := newHouse(t, nil)
 		first := time.Now()
 		h.store.revocations = []Revocation{
-			{Subject: "jane", At: first, Lifetime: time.Hour},
-			{Subject: "jane", At: first.Add(2 * time.Second), Lifetime: time.Minute},
+			{Owner: "jane", At: first, Lifetime: time.Hour},
+			{Owner: "jane", At: first.Add(2 * time.Second), Lifetime: time.Minute},
 		}
 		for range 2 {
 			if err := h.watch.catchUp(t.Context()); err != nil {
@@ -186,7 +186,7 @@ func TestWatchTakesTheLatest(t *testing.T) {
 				t.Fatal("the earlier sign-out has taken the later one's place")
 			}
 		}
-		if forget := h.watch.subjects["jane"].forget; !forget.Equal(first.Add(time.Hour)) {
+		if forget := h.watch.owners["jane"].forget; !forget.Equal(first.Add(time.Hour)) {
 			t.Fatalf("forgotten %v after", forget.Sub(first))
 		}
 	})

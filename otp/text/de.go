@@ -98,6 +98,8 @@ var german = Words{
 		TryAgain:         "Noch einmal versuchen",
 		NotFoundTitle:    "Seite nicht gefunden",
 		NotFound:         "Unter dieser Adresse gibt es keine Seite.",
+		ForbiddenTitle:   "Diese Seite ist nicht für Sie",
+		Forbidden:        "Sie sind angemeldet, aber diese Seite ist für andere. Wenn Sie sie brauchen, fragen Sie, wer diese Website betreibt.",
 	},
 	Second: Unit{"1 Sekunde", "{n} Sekunden"},
 	Minute: Unit{"1 Minute", "{n} Minuten"},

@@ -98,6 +98,8 @@ var english = Words{
 		TryAgain:         "Try again",
 		NotFoundTitle:    "Page not found",
 		NotFound:         "There is no page at this address.",
+		ForbiddenTitle:   "You can't open this page",
+		Forbidden:        "You are signed in, but this page is for others. If you need it, ask whoever runs this site.",
 	},
 	Second: Unit{"1 second", "{n} seconds"},
 	Minute: Unit{"1 minute", "{n} minutes"},

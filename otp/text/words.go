@@ -85,6 +85,9 @@ type PageWords struct {
 	// Unchecked says that nobody knows now who is signed in.
 	Unchecked, TryAgain     string
 	NotFoundTitle, NotFound string
+	// ForbiddenTitle and Forbidden are for who is signed in and may not open
+	// a page.
+	ForbiddenTitle, Forbidden string
 }
 
 // Fill replaces {name} in a wording by the value that follows the name in

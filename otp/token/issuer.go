@@ -136,13 +136,10 @@ func (i *Issuer) Sign(ctx context.Context, typ Type, claims map[string]any) (str
 // has ended before, or an error of the store.
 func (i *Issuer) Authenticate(ctx context.Context, raw string) (otp.Session, error) {
 	x, err := i.ParseAccess(ctx, raw)
-	if err == nil {
-		err = i.service.Holds(ctx, x)
-	}
 	if err != nil {
 		return otp.Session{}, err
 	}
-	return x, nil
+	return i.service.Current(ctx, x)
 }
 
 // Issued reports whether a bearer token is an access token of this realm,

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func TestAccess(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := i.Authenticate(t.Context(), raw)
-	if err != nil || got != x {
+	if err != nil || !reflect.DeepEqual(got, x) {
 		t.Fatalf("%+v, %v; want %+v", got, err, x)
 	}
 	header, claims := decode(t, raw)
@@ -100,10 +101,10 @@ func TestAccessTimes(t *testing.T) {
 		}
 		i.now = func() time.Time { return time.Unix(tc.expires.Unix(), 0) }
 		got, err := i.ParseAccess(t.Context(), raw)
-		if !errors.Is(err, ErrExpired) || got != x {
+		if !errors.Is(err, ErrExpired) || !reflect.DeepEqual(got, x) {
 			t.Errorf("%s: at its end: %+v, %v", tc.name, got, err)
 		}
-		if got, err := i.Authenticate(t.Context(), raw); !errors.Is(err, ErrExpired) || got != (otp.Session{}) {
+		if got, err := i.Authenticate(t.Context(), raw); !errors.Is(err, ErrExpired) || !reflect.DeepEqual(got, otp.Session{}) {
 			t.Errorf("%s: authenticates %+v, %v", tc.name, got, err)
 		}
 		if !i.Issued(t.Context(), raw) {
@@ -122,7 +123,7 @@ func TestAuthenticateAsksTheService(t *testing.T) {
 	if err := s.SignOut(t.Context(), x.ID, x.Expires); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := i.Authenticate(t.Context(), raw); !errors.Is(err, otp.ErrNoSession) || got != (otp.Session{}) {
+	if got, err := i.Authenticate(t.Context(), raw); !errors.Is(err, otp.ErrNoSession) || !reflect.DeepEqual(got, otp.Session{}) {
 		t.Errorf("after a sign-out: %+v, %v", got, err)
 	}
 	if !i.Issued(t.Context(), raw) {
@@ -226,7 +227,7 @@ func TestForgeries(t *testing.T) {
 		"a line behind":            access + "\n",
 	} {
 		for use, check := range map[string]func(context.Context, string) (otp.Session, error){"parse": i.ParseAccess, "authenticate": i.Authenticate} {
-			if got, err := check(t.Context(), raw); !errors.Is(err, ErrInvalid) || got != (otp.Session{}) {
+			if got, err := check(t.Context(), raw); !errors.Is(err, ErrInvalid) || !reflect.DeepEqual(got, otp.Session{}) {
 				t.Errorf("%s: %s: %+v, %v", name, use, got, err)
 			}
 		}

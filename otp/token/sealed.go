@@ -28,23 +28,63 @@ func NewSealed(keys *otp.Keys, realm, use string) *Sealed {
 }
 
 // sealedVersion is the first byte of a sealed session's plain form.
-const sealedVersion = 1
+const sealedVersion = 2
 
 // Seal returns the session and when it was last seen as base64url text.
 func (s *Sealed) Seal(x otp.Session, seen time.Time) string {
 	b := make([]byte, 0, 256)
 	b = append(b, sealedVersion)
-	for _, t := range []time.Time{x.Created, x.Expires, x.Since, seen} {
+	for _, t := range [...]time.Time{x.Created, x.Expires, x.Since, seen} {
 		b = binary.AppendVarint(b, t.UnixMilli())
 	}
-	for _, text := range []string{
-		string(x.ID), x.Subject, string(x.Address.Channel()), x.Address.String(),
-		string(x.Method), x.Dialect, x.Client, x.Tenant, x.Scope,
+	b = appendOptionalTime(b, x.MFA)
+	for _, text := range [...]string{
+		string(x.ID), x.Owner, x.Subject, string(x.Address.Channel()), x.Address.String(),
+		string(x.Method), x.Dialect, x.Client, x.Tenant, x.Scope, x.MFAMethod,
 	} {
-		b = binary.AppendUvarint(b, uint64(len(text)))
-		b = append(b, text...)
+		b = appendText(b, text)
 	}
-	return s.sealer.SealText(b, s.realm)
+	return s.sealer.SealText(appendPerson(b, x.Person), s.realm)
+}
+
+// maxPerson bounds what a sealed session carries of its person, in bytes:
+// browsers keep cookies of 4096. Of a person with more it carries nothing; they
+// are in no group while the directory can't be asked.
+const maxPerson = 1 << 10
+
+// appendPerson appends what is needed of a person while the directory can't be
+// asked.
+func appendPerson(b []byte, p otp.Person) []byte {
+	begin := len(b)
+	flag := byte(0)
+	if p.MFA {
+		flag = 1
+	}
+	b = append(b, flag)
+	b = binary.AppendUvarint(b, uint64(len(p.Groups)))
+	for _, group := range p.Groups {
+		b = appendText(b, group)
+	}
+	b = binary.AppendUvarint(b, uint64(len(p.Addresses)))
+	for _, a := range p.Addresses {
+		b = appendText(appendText(b, string(a.Channel())), a.String())
+	}
+	if len(b)-begin > maxPerson {
+		return append(b[:begin], flag, 0, 0)
+	}
+	return b
+}
+
+// appendOptionalTime appends Unix milliseconds, or 0 for the zero time.
+func appendOptionalTime(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return binary.AppendVarint(b, 0)
+	}
+	return binary.AppendVarint(b, t.UnixMilli())
+}
+
+func appendText(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
 // Open returns what was sealed, or [ErrInvalid]. It doesn't judge the times.
@@ -56,12 +96,15 @@ func (s *Sealed) Open(text string) (x otp.Session, seen time.Time, current bool,
 	}
 	r := sealedReader{rest: b[1:]}
 	x.Created, x.Expires, x.Since, seen = r.time(), r.time(), r.time(), r.time()
+	x.MFA = r.optionalTime()
 	x.ID = otp.SessionID(r.text())
-	x.Subject = r.text()
+	x.Owner, x.Subject = r.text(), r.text()
 	channel := otp.Channel(r.text())
 	x.Address = otp.RestoreAddress(channel, r.text())
 	x.Method = otp.Method(r.text())
 	x.Dialect, x.Client, x.Tenant, x.Scope = r.text(), r.text(), r.text(), r.text()
+	x.MFAMethod = r.text()
+	x.Person = r.person()
 	if r.broken || len(r.rest) > 0 {
 		return otp.Session{}, time.Time{}, false, ErrInvalid
 	}
@@ -81,6 +124,42 @@ func (r *sealedReader) time() time.Time {
 	}
 	r.rest = r.rest[n:]
 	return time.UnixMilli(ms)
+}
+
+func (r *sealedReader) optionalTime() time.Time {
+	t := r.time()
+	if t.UnixMilli() == 0 {
+		return time.Time{}
+	}
+	return t
+}
+
+// count reads how many of something follow, each of at least one byte.
+func (r *sealedReader) count() int {
+	n, size := binary.Uvarint(r.rest)
+	if size <= 0 || n > uint64(len(r.rest)-size) {
+		r.broken = true
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return int(n)
+}
+
+func (r *sealedReader) person() (p otp.Person) {
+	if len(r.rest) == 0 {
+		r.broken = true
+		return p
+	}
+	p.MFA = r.rest[0] == 1
+	r.rest = r.rest[1:]
+	for range r.count() {
+		p.Groups = append(p.Groups, r.text())
+	}
+	for range r.count() {
+		channel := otp.Channel(r.text())
+		p.Addresses = append(p.Addresses, otp.RestoreAddress(channel, r.text()))
+	}
+	return p
 }
 
 func (r *sealedReader) text() string {

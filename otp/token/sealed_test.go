@@ -5,6 +5,7 @@ package token
 import (
 	"encoding/base64"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ func TestSealed(t *testing.T) {
 	x, seen := testSession(t), time.UnixMilli(1_790_000_000_123)
 	text := s.Seal(x, seen)
 	got, gotSeen, current, err := s.Open(text)
-	if err != nil || !current || got != x || !gotSeen.Equal(seen) {
+	if err != nil || !current || !reflect.DeepEqual(got, x) || !gotSeen.Equal(seen) {
 		t.Fatalf("%+v, %v, %v, %v; want %+v", got, gotSeen, current, err, x)
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
@@ -42,7 +43,7 @@ func TestSealedOfLittle(t *testing.T) {
 		{Scope: strings.Repeat("ü", 1000)},
 	} {
 		x.Created, x.Expires, x.Since = time.UnixMilli(-1), time.UnixMilli(0), time.UnixMilli(1)
-		if got, _, _, err := s.Open(s.Seal(x, time.Time{})); err != nil || got != x {
+		if got, _, _, err := s.Open(s.Seal(x, time.Time{})); err != nil || !reflect.DeepEqual(got, x) {
 			t.Errorf("%+v, %v; want %+v", got, err, x)
 		}
 	}
@@ -77,7 +78,7 @@ func TestSealedRefused(t *testing.T) {
 		cases["sealed well, but "+name] = s.sealer.SealText(plain, s.realm)
 	}
 	for name, text := range cases {
-		if got, seen, current, err := s.Open(text); !errors.Is(err, ErrInvalid) || got != (otp.Session{}) || current || !seen.IsZero() {
+		if got, seen, current, err := s.Open(text); !errors.Is(err, ErrInvalid) || !reflect.DeepEqual(got, otp.Session{}) || current || !seen.IsZero() {
 			t.Errorf("%s: %+v, %v, %v, %v", name, got, seen, current, err)
 		}
 	}
@@ -99,7 +100,7 @@ func TestSealedAcrossRotation(t *testing.T) {
 	x := testSession(t)
 	text := NewSealed(testKeys(t, "old"), "app.example.com", "cookie").Seal(x, time.Now())
 	s := NewSealed(testKeys(t, "new", "old"), "app.example.com", "cookie")
-	if got, _, current, err := s.Open(text); err != nil || current || got != x {
+	if got, _, current, err := s.Open(text); err != nil || current || !reflect.DeepEqual(got, x) {
 		t.Fatalf("%+v, current %v, %v", got, current, err)
 	}
 	if _, _, _, err := NewSealed(testKeys(t, "new"), "app.example.com", "cookie").Open(text); !errors.Is(err, ErrInvalid) {
@@ -119,13 +120,13 @@ func FuzzSealedReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, plain []byte) {
 		x, seen, _, err := s.Open(s.sealer.SealText(plain, s.realm))
 		if err != nil {
-			if !errors.Is(err, ErrInvalid) || x != (otp.Session{}) {
+			if !errors.Is(err, ErrInvalid) || !reflect.DeepEqual(x, otp.Session{}) {
 				t.Fatalf("%+v, %v", x, err)
 			}
 			return
 		}
 		again, seenAgain, _, err := s.Open(s.Seal(x, seen))
-		if err != nil || again != x || !seenAgain.Equal(seen) {
+		if err != nil || !reflect.DeepEqual(again, x) || !seenAgain.Equal(seen) {
 			t.Fatalf("%+v became %+v, %v", x, again, err)
 		}
 	})

@@ -106,7 +106,7 @@ func newHouse(t testing.TB, change func(one, two *wire.API)) *house {
 		Service:   service,
 		Issuer:    token.NewIssuer(service),
 		Cookie:    &gate.SessionCookie{Name: "__Host-otp", Secure: true, Sealed: token.NewSealed(keys, "app.example.com", "cookie"), Now: time.Now},
-		Rules:     gate.NewRules([]string{"/admin"}, nil),
+		Rules:     gate.NewRules([]gate.Protection{{Paths: []string{"/admin"}}}, nil, nil),
 		LoginPath: "/.otp/login",
 	})
 	h.Site = NewSite(Config{

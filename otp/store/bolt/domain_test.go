@@ -35,6 +35,7 @@ func guessOf(name string, tag otp.Tag) otp.Guess {
 func sessionOf(name string) otp.SessionRecord {
 	return otp.SessionRecord{
 		ID:       otp.SessionID("07session " + name),
+		Owner:    "owner",
 		Sealed:   []byte("sealed"),
 		Refresh:  "refresh",
 		Lifetime: 24 * time.Hour,

@@ -20,7 +20,7 @@ func (s *Store) Revoke(ctx context.Context, r otp.Revocation) error {
 
 func (x *step) revoke(r otp.Revocation) error {
 	if r.Session != "" {
-		if err := x.delete(sessions, []byte(r.Session)); err != nil {
+		if err := x.endSession(r.Session); err != nil {
 			return err
 		}
 	}
@@ -31,7 +31,7 @@ func (x *step) revoke(r otp.Revocation) error {
 	}
 	var e encoder
 	e.text(string(r.Session))
-	e.text(r.Subject)
+	e.text(r.Owner)
 	e.number(x.now)
 	e.number(int64(r.Lifetime))
 	return x.put(revocations, revocationKey(n), x.after(r.Lifetime), e)
@@ -105,7 +105,7 @@ func (x *step) revocation(key []byte) (*otp.Revocation, error) {
 	d := decoder{rest: entry}
 	r := otp.Revocation{
 		Session:  otp.SessionID(d.text()),
-		Subject:  d.text(),
+		Owner:    d.text(),
 		At:       time.Unix(0, d.number()),
 		Lifetime: time.Duration(d.number()),
 	}

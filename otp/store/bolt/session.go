@@ -3,8 +3,10 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
+	"slices"
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -61,6 +63,9 @@ func (x *step) session(id otp.SessionID) (*otp.SessionRecord, error) {
 		Created:  time.Unix(0, d.number()),
 		Since:    time.Unix(0, d.number()),
 	}
+	if len(d.rest) > 0 { // older sessions have no owner
+		r.Owner = d.text()
+	}
 	return &r, d.done()
 }
 
@@ -71,5 +76,52 @@ func (x *step) saveSession(r otp.SessionRecord) error {
 	e.number(int64(r.Lifetime))
 	e.number(r.Created.UnixNano())
 	e.number(r.Since.UnixNano())
+	e.text(r.Owner)
 	return x.put(sessions, []byte(r.ID), r.Created.Add(r.Lifetime).UnixNano(), e)
 }
+
+// openSession keeps a new session, and for its owner that there is one.
+func (x *step) openSession(r otp.SessionRecord) error {
+	if r.Owner != "" {
+		if err := x.put(owned, ownedKey(r.Owner, r.ID), r.Created.Add(r.Lifetime).UnixNano(), nil); err != nil {
+			return err
+		}
+	}
+	return x.saveSession(r)
+}
+
+// endSession forgets a session, if there is one.
+func (x *step) endSession(id otp.SessionID) error {
+	r, err := x.session(id)
+	if err != nil {
+		return err
+	}
+	if r != nil && r.Owner != "" {
+		if err := x.delete(owned, ownedKey(r.Owner, id)); err != nil {
+			return err
+		}
+	}
+	return x.delete(sessions, []byte(id))
+}
+
+// Sessions implements [otp.Store].
+func (s *Store) Sessions(ctx context.Context, owner string) ([]otp.SessionRecord, error) {
+	return read(ctx, s, func(x *step) ([]otp.SessionRecord, error) {
+		var found []otp.SessionRecord
+		prefix := ownedKey(owner, "")
+		c := x.tx.Bucket(owned.name).Cursor()
+		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+			r, err := x.session(otp.SessionID(k[len(prefix):]))
+			if err != nil {
+				return nil, err
+			}
+			if r != nil {
+				found = append(found, *r)
+			}
+		}
+		slices.SortFunc(found, func(a, b otp.SessionRecord) int { return b.Created.Compare(a.Created) })
+		return found[:min(len(found), otp.MaxSessions)], nil
+	})
+}
+
+func ownedKey(owner string, id otp.SessionID) []byte { return []byte(owner + " " + string(id)) }

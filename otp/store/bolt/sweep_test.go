@@ -52,7 +52,7 @@ func TestSweepRemovesAllThatExpires(t *testing.T) {
 	mustVerify(t, s, "alice", "right", otp.Verified)
 	mustStart(t, s, "bob", otp.Accepted, chargesOf("b", 2)...)
 	mustVerify(t, s, "bob", "wrong", otp.Wrong)
-	if err := s.Revoke(t.Context(), otp.Revocation{Subject: "subject", Lifetime: time.Hour}); err != nil {
+	if err := s.Revoke(t.Context(), otp.Revocation{Owner: "subject", Lifetime: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	for key, ttl := range map[string]time.Duration{"short": time.Hour, "for ever": 0} {

@@ -26,8 +26,11 @@ var (
 	revocations = table{[]byte("revocations"), 'v'}
 	outbox      = table{[]byte("outbox"), 'o'}
 	records     = table{[]byte("records"), 'r'}
+	// owned has a key for each session of an owner: the owner's name, a
+	// blank, the session's id.
+	owned = table{[]byte("owned"), 'w'}
 
-	tables = []table{handles, throttles, accounts, sessions, revocations, outbox, records}
+	tables = []table{handles, throttles, accounts, sessions, revocations, outbox, records, owned}
 
 	// expiries has a key for each entry that expires: when, its table, its key.
 	expiries = []byte("expiries")

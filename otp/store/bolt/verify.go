@@ -134,7 +134,7 @@ func (x *step) judge(h *handle, g otp.Guess, r otp.SessionRecord, clocks *clocks
 	if err := clocks.save(); err != nil {
 		return otp.Outcome{}, err
 	}
-	if err := x.saveSession(r); err != nil {
+	if err := x.openSession(r); err != nil {
 		return otp.Outcome{}, err
 	}
 	return outcome, x.saveHandle(g.Handle, h)

@@ -43,6 +43,8 @@ var (
 	settleLua string
 	//go:embed renew.lua
 	renewLua string
+	//go:embed sessions.lua
+	sessionsLua string
 	//go:embed revoke.lua
 	revokeLua string
 	//go:embed revocations.lua
@@ -55,7 +57,7 @@ var (
 
 // scripts are the operations, one for each method of [otp.Store].
 type scripts struct {
-	start, verify, claim, settle, renew, revoke, revocations, get, swap *goredis.Script
+	start, verify, claim, settle, renew, revoke, sessions, revocations, get, swap *goredis.Script
 }
 
 // newScripts puts the scripts together. Their clock is the server's, moved
@@ -72,6 +74,7 @@ func newScripts(offset time.Duration) *scripts {
 		settle:      script(outboxLua, settleLua),
 		renew:       script(sessionLua, revocationLua, renewLua),
 		revoke:      script(revocationLua, revokeLua),
+		sessions:    script(sessionLua, sessionsLua),
 		revocations: script(revocationsLua),
 		get:         script(recordLua, getLua),
 		swap:        script(recordLua, swapLua),

@@ -5,6 +5,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 // What a revocation ends, as the scripts keep it.
 const (
 	revokedSession = "s"
-	revokedSubject = "p"
+	revokedOwner   = "p"
 )
 
 // Renew implements [otp.Store].
@@ -50,7 +51,7 @@ func (s *Store) Renew(ctx context.Context, id otp.SessionID, old []otp.Tag, next
 
 // Revoke implements [otp.Store].
 func (s *Store) Revoke(ctx context.Context, r otp.Revocation) error {
-	shard, what := otp.ShardOf(r.Subject), revokedSubject+r.Subject
+	shard, what := otp.ShardOf(r.Owner), revokedOwner+r.Owner
 	if r.Session != "" {
 		shard, what = r.Session.Shard(), revokedSession+string(r.Session)
 	}
@@ -60,6 +61,38 @@ func (s *Store) Revoke(ctx context.Context, r otp.Revocation) error {
 	}
 	_, err := s.run(ctx, s.scripts.revoke, keys, micros(r.Lifetime), what)
 	return err
+}
+
+// Sessions implements [otp.Store].
+func (s *Store) Sessions(ctx context.Context, owner string) ([]otp.SessionRecord, error) {
+	keys := make([]string, otp.Shards)
+	for i := range keys {
+		keys[i] = s.key(fmt.Sprintf("%02d", i), "o", owner)
+	}
+	answer, err := s.runAlone(ctx, s.scripts.sessions, keys)
+	if err != nil {
+		return nil, err
+	}
+	all := newReply(answer)
+	var found []otp.SessionRecord
+	for i := range all.values {
+		r := all.list(i)
+		found = append(found, otp.SessionRecord{
+			ID:       otp.SessionID(r.text(0)),
+			Owner:    owner,
+			Sealed:   []byte(r.text(1)),
+			Refresh:  otp.Tag(r.text(2)),
+			Lifetime: r.duration(3),
+			Created:  r.instant(4),
+			Since:    r.instant(5),
+		})
+		all.bad = all.bad || r.bad
+	}
+	if all.bad {
+		return nil, errNonsense
+	}
+	slices.SortFunc(found, func(a, b otp.SessionRecord) int { return b.Created.Compare(a.Created) })
+	return found[:min(len(found), otp.MaxSessions)], nil
 }
 
 // Revocations implements [otp.Store]. A cursor is a time of the server in µs.
@@ -100,8 +133,8 @@ func parseRevocation(member string) (otp.Revocation, error) {
 	switch what[:1] {
 	case revokedSession:
 		r.Session = otp.SessionID(what[1:])
-	case revokedSubject:
-		r.Subject = what[1:]
+	case revokedOwner:
+		r.Owner = what[1:]
 	default:
 		return otp.Revocation{}, errNonsense
 	}

@@ -4,12 +4,12 @@
 local function live_session(key)
 	local packed = redis.call('GET', key)
 	if not packed then return nil end
-	local sealed, refresh, lifetime, created, since = unpack(cmsgpack.unpack(packed))
+	local sealed, refresh, lifetime, created, since, owner = unpack(cmsgpack.unpack(packed))
 	if now >= created + lifetime then return nil end
-	return { sealed = sealed, refresh = refresh, lifetime = lifetime, created = created, since = since }
+	return { sealed = sealed, refresh = refresh, lifetime = lifetime, created = created, since = since, owner = owner }
 end
 
 local function keep_session(key, s)
-	local packed = cmsgpack.pack({ s.sealed, s.refresh, s.lifetime, s.created, s.since })
+	local packed = cmsgpack.pack({ s.sealed, s.refresh, s.lifetime, s.created, s.since, s.owner })
 	redis.call('SET', key, packed, 'PXAT', milliseconds(s.created + s.lifetime))
 end

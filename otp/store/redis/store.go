@@ -13,6 +13,7 @@
 //	otp:{NN}:m:<id>       a message of the outbox
 //	otp:{NN}:q:<realm>    sorted set: its messages by when they are due
 //	otp:{NN}:s:<session>  a session
+//	otp:{NN}:o:<owner>    sorted set: an owner's sessions by when they end
 //	otp:{NN}:v            sorted set: revocations by when they were made
 //	otp:{NN}:a:<account>  since when the account is known; never expires
 //	otp:{NN}:r:<key>      a record of Swap; never expires if its ttl is 0

@@ -101,7 +101,7 @@ func TestKeys(t *testing.T) {
 	}
 	for _, r := range []otp.Revocation{
 		{Session: testSession(0).ID, Lifetime: time.Hour},
-		{Subject: "subject", Lifetime: time.Hour},
+		{Owner: "subject", Lifetime: time.Hour},
 	} {
 		if err := s.Revoke(ctx, r); err != nil {
 			t.Fatal(err)
@@ -296,7 +296,7 @@ func TestServerIsFull(t *testing.T) {
 	wantUnavailable(t, "start", err)
 	for _, r := range []otp.Revocation{
 		{Session: testSession(1).ID, Lifetime: time.Hour},
-		{Subject: "subject", Lifetime: time.Hour},
+		{Owner: "subject", Lifetime: time.Hour},
 	} {
 		if err := s.Revoke(t.Context(), r); err != nil {
 			t.Errorf("revoke: %v", err)

@@ -16,11 +16,12 @@ func (s *Store) Verify(ctx context.Context, g otp.Guess, session otp.SessionReco
 		s.key(shard, "h", string(g.Handle)),
 		s.key(shard, "a", g.Account),
 		s.key(session.ID.Shard(), "s", string(session.ID)),
+		s.key(session.ID.Shard(), "o", session.Owner),
 	}, charges.keys...)
 	keys = append(keys, refunds.keys...)
 	args := []any{
 		g.Group, flag(g.Link), g.Browser, flag(g.Known),
-		string(session.ID), session.Sealed, string(session.Refresh), micros(session.Lifetime),
+		string(session.ID), session.Sealed, string(session.Refresh), micros(session.Lifetime), session.Owner,
 		len(g.Tags),
 	}
 	for _, tag := range g.Tags {

@@ -1,10 +1,11 @@
--- KEYS  handle, account, session; the charges' buckets; the refunds' buckets
+-- KEYS  handle, account, session, the owner's sessions; the charges' buckets;
+--       the refunds' buckets
 -- ARGV  group, 1 for a link, browser, 1 where the account must be known;
---       session id, its value's parts: sealed, refresh, lifetime;
+--       session id, its value's parts: sealed, refresh, lifetime, owner;
 --       how many tags, the tags; the charges; the refunds
 local group, is_link, browser = ARGV[1], ARGV[2] == '1', ARGV[3]
-local n_tags = tonumber(ARGV[9])
-local charges_at = 10 + n_tags
+local n_tags = tonumber(ARGV[10])
+local charges_at = 11 + n_tags
 local n_keys, n_windows = tonumber(ARGV[charges_at]), tonumber(ARGV[charges_at + 1])
 local windows_at = charges_at + 2
 local rates_at = windows_at + n_windows
@@ -14,7 +15,7 @@ local function matches(c)
 	local kept = c[tag_at]
 	if kept == '' then return false end
 	local equal = false
-	for i = 10, 9 + n_tags do
+	for i = 11, 10 + n_tags do
 		if ARGV[i] == kept then equal = true end
 	end
 	return equal
@@ -24,13 +25,13 @@ local h = load(KEYS[1])
 local challenges = h and h[CHALLENGES] or {}
 
 -- 1. The charges. A handle that was never started gets no clocks.
-local clocks = n_keys > 0 and redis.call('MGET', unpack(KEYS, 4, 3 + n_keys)) or {}
+local clocks = n_keys > 0 and redis.call('MGET', unpack(KEYS, 5, 4 + n_keys)) or {}
 if h then
 	for i = 1, n_windows do clocks[n_keys + i] = h[CLOCKS][ARGV[windows_at + i - 1]] end
 end
 local refused, wait = advance(clocks, n_keys + n_windows, rates_at)
 if refused > 0 then return { THROTTLED, now, wait, refused } end
-for i = 1, n_keys do keep(KEYS[3 + i], clocks[i]) end
+for i = 1, n_keys do keep(KEYS[4 + i], clocks[i]) end
 if h and n_windows > 0 then
 	for i = 1, n_windows do h[CLOCKS][ARGV[windows_at + i - 1]] = clocks[n_keys + i] end
 	save(KEYS[1], h)
@@ -110,12 +111,18 @@ local function refund(first_key, at)
 		if clock then h[CLOCKS][window] = clock - ARGV[rates_at + 2 * (n_keys + i)] end
 	end
 end
-refund(4, charges_at)
-refund(4 + n_keys, rates_at + 2 * (n_keys + n_windows))
+refund(5, charges_at)
+refund(5 + n_keys, rates_at + 2 * (n_keys + n_windows))
 save(KEYS[1], h)
 if not since then
 	since = now
 	redis.call('SET', KEYS[2], since)
 end
-keep_session(KEYS[3], { sealed = ARGV[6], refresh = ARGV[7], lifetime = tonumber(ARGV[8]), created = now, since = since })
+keep_session(KEYS[3], { sealed = ARGV[6], refresh = ARGV[7], lifetime = tonumber(ARGV[8]), created = now, since = since, owner = ARGV[9] })
+if ARGV[9] ~= '' then
+	local ends = now + ARGV[8]
+	redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)
+	redis.call('ZADD', KEYS[4], ends, ARGV[5])
+	outlive(KEYS[4], ends)
+end
 return { VERIFIED, now, since }

@@ -51,6 +51,10 @@ func (t *trial) wantUnavailable(ctx context.Context) {
 		"Revoke": func() error {
 			return t.store.Revoke(ctx, otp.Revocation{Session: session.ID, Lifetime: time.Hour})
 		},
+		"Sessions": func() error {
+			_, err := t.store.Sessions(ctx, "owner")
+			return err
+		},
 		"Revocations": func() error {
 			_, _, err := t.store.Revocations(ctx, 0)
 			return err

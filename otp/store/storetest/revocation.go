@@ -17,19 +17,19 @@ var revocationPromises = []promise{
 			t.Fatal("there are revocations that nobody made")
 		}
 	}},
-	{"sessions and subjects are told as they were given", func(t *trial) {
+	{"sessions and owners are told as they were given", func(t *trial) {
 		session := newSession(newPerson("alice").handle)
 		// The start only tells the time.
 		now := t.start(newPerson("bob").challenge("g", "1")).Now
 		t.revoke(otp.Revocation{Session: session.ID, Lifetime: time.Hour})
-		t.revoke(otp.Revocation{Subject: "subject", Lifetime: 2 * time.Hour})
+		t.revoke(otp.Revocation{Owner: "owner", Lifetime: 2 * time.Hour})
 		told, _ := t.revocations(0)
 		if len(told) != 2 {
 			t.Fatalf("%d revocations, want 2", len(told))
 		}
 		for key, want := range map[string]otp.Revocation{
 			string(session.ID): {Session: session.ID, Lifetime: time.Hour},
-			"subject":          {Subject: "subject", Lifetime: 2 * time.Hour},
+			"owner":            {Owner: "owner", Lifetime: 2 * time.Hour},
 		} {
 			got := told[key]
 			if d := got.At.Sub(now); d < -rounding || d > margin {
@@ -41,19 +41,19 @@ var revocationPromises = []promise{
 		}
 	}},
 	{"a cursor goes on where it was, with an overlap", func(t *trial) {
-		t.revoke(otp.Revocation{Subject: "old", Lifetime: time.Hour})
+		t.revoke(otp.Revocation{Owner: "old", Lifetime: time.Hour})
 		t.advance(10 * time.Minute)
-		t.revoke(otp.Revocation{Subject: "1", Lifetime: time.Hour})
+		t.revoke(otp.Revocation{Owner: "1", Lifetime: time.Hour})
 		t.wantTold(0, "old", "1")
 		_, cursor := t.revocations(0)
 		for i := range 3 {
-			t.revoke(otp.Revocation{Subject: fmt.Sprint("2.", i), Lifetime: time.Hour})
+			t.revoke(otp.Revocation{Owner: fmt.Sprint("2.", i), Lifetime: time.Hour})
 		}
 		_, later := t.revocations(cursor)
 		t.wantTold(cursor, "1", "2.0", "2.1", "2.2")
 		t.wantTold(later, "1", "2.0", "2.1", "2.2")
 		t.advance(time.Minute)
-		t.revoke(otp.Revocation{Subject: "3", Lifetime: time.Hour})
+		t.revoke(otp.Revocation{Owner: "3", Lifetime: time.Hour})
 		_, latest := t.revocations(later)
 		t.advance(time.Minute)
 		t.wantTold(latest, "3")
@@ -63,7 +63,7 @@ var revocationPromises = []promise{
 		var cursor otp.Cursor
 		seen := make(map[string]bool)
 		for i := range 60 {
-			t.revoke(otp.Revocation{Subject: fmt.Sprint(i), Lifetime: time.Hour})
+			t.revoke(otp.Revocation{Owner: fmt.Sprint(i), Lifetime: time.Hour})
 			if i%7 == 0 {
 				told, next := t.revocations(cursor)
 				for key := range told {
@@ -82,8 +82,8 @@ var revocationPromises = []promise{
 		}
 	}},
 	{"it is forgotten after its lifetime", func(t *trial) {
-		t.revoke(otp.Revocation{Subject: "short", Lifetime: time.Minute})
-		t.revoke(otp.Revocation{Subject: "long", Lifetime: time.Hour})
+		t.revoke(otp.Revocation{Owner: "short", Lifetime: time.Minute})
+		t.revoke(otp.Revocation{Owner: "long", Lifetime: time.Hour})
 		t.advance(time.Minute - margin)
 		t.wantTold(0, "short", "long")
 		t.advance(2 * margin)
@@ -98,13 +98,13 @@ var revocationPromises = []promise{
 		t.advance(2 * time.Minute)
 		t.wantTold(0, string(id))
 	}},
-	{"a subject's later revocation is told with its own time", func(t *trial) {
-		t.revoke(otp.Revocation{Subject: "subject", Lifetime: time.Hour})
+	{"an owner's later revocation is told with its own time", func(t *trial) {
+		t.revoke(otp.Revocation{Owner: "owner", Lifetime: time.Hour})
 		first, cursor := t.revocations(0)
 		t.advance(10 * time.Minute)
-		t.revoke(otp.Revocation{Subject: "subject", Lifetime: time.Hour})
+		t.revoke(otp.Revocation{Owner: "owner", Lifetime: time.Hour})
 		second, _ := t.revocations(cursor)
-		if d := second["subject"].At.Sub(first["subject"].At); d < 10*time.Minute || d > 10*time.Minute+margin {
+		if d := second["owner"].At.Sub(first["owner"].At); d < 10*time.Minute || d > 10*time.Minute+margin {
 			t.Fatalf("the second revocation is %v after the first, want 10m", d)
 		}
 	}},
@@ -117,7 +117,7 @@ func (t *trial) revoke(r otp.Revocation) {
 	}
 }
 
-// revocations returns those since a cursor by session or subject; of several
+// revocations returns those since a cursor by session or owner; of several
 // the latest.
 func (t *trial) revocations(since otp.Cursor) (map[string]otp.Revocation, otp.Cursor) {
 	t.Helper()
@@ -127,7 +127,7 @@ func (t *trial) revocations(since otp.Cursor) (map[string]otp.Revocation, otp.Cu
 	}
 	told := make(map[string]otp.Revocation)
 	for _, r := range list {
-		key := r.Subject
+		key := r.Owner
 		if r.Session != "" {
 			key = string(r.Session)
 		}

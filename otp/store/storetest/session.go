@@ -4,6 +4,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -90,11 +91,94 @@ var sessionPromises = []promise{
 		t.wantNoSession(s.ID)
 		t.renew(other.ID, tag("next"), other.Refresh)
 	}},
-	{"revoking a subject leaves the records", func(t *trial) {
+	{"revoking an owner leaves the records", func(t *trial) {
 		s, _ := t.signIn(newPerson("alice"))
-		t.revoke(otp.Revocation{Subject: "subject", Lifetime: s.Lifetime})
+		t.revoke(otp.Revocation{Owner: "owner", Lifetime: s.Lifetime})
 		t.renew(s.ID, tag("next"), s.Refresh)
 	}},
+	{"an owner's sessions are listed, the newest first", func(t *trial) {
+		if listed := t.sessions("jane"); len(listed) > 0 {
+			t.Fatal("sessions that nobody opened are listed")
+		}
+		var opened []otp.SessionRecord
+		for _, name := range []string{"alice", "bob", "carol"} { // her addresses
+			s, at := t.signInFor("jane", newPerson(name))
+			s.Created, s.Since = at, at
+			opened = append([]otp.SessionRecord{s}, opened...)
+			t.advance(time.Minute)
+		}
+		t.signInFor("jan", newPerson("dave"))
+		t.signInFor("jane2", newPerson("erin"))
+		t.signInFor("", newPerson("frank"))
+		listed := t.sessions("jane")
+		if len(listed) != len(opened) {
+			t.Fatalf("%d sessions are listed, want %d", len(listed), len(opened))
+		}
+		for i, want := range opened {
+			t.wantSession(listed[i], want, want.Created)
+			t.wantEqual("Since", listed[i].Since, want.Since)
+			if listed[i].Owner != "jane" {
+				t.Fatalf("owner is %q", listed[i].Owner)
+			}
+		}
+	}},
+	{"a session that has ended isn't listed", func(t *trial) {
+		revoked, _ := t.signInFor("jane", newPerson("alice"))
+		reused, _ := t.signInFor("jane", newPerson("bob"))
+		kept, _ := t.signInFor("jane", newPerson("carol"))
+		t.revoke(otp.Revocation{Session: revoked.ID, Lifetime: revoked.Lifetime})
+		if _, err := t.store.Renew(t.Context(), reused.ID, []otp.Tag{tag("stolen")}, tag("x")); !errors.Is(err, otp.ErrReused) {
+			t.Fatalf("error is %v, want ErrReused", err)
+		}
+		t.renew(kept.ID, tag("next"), kept.Refresh)
+		if listed := t.sessions("jane"); len(listed) != 1 || listed[0].ID != kept.ID || listed[0].Refresh != tag("next") {
+			t.Fatalf("%d sessions are listed, want the one that goes on", len(listed))
+		}
+		t.advance(kept.Lifetime + margin)
+		if listed := t.sessions("jane"); len(listed) > 0 {
+			t.Fatal("a session is listed whose time is over")
+		}
+		later, _ := t.signInFor("jane", newPerson("carol"))
+		if listed := t.sessions("jane"); len(listed) != 1 || listed[0].ID != later.ID {
+			t.Fatalf("%d sessions are listed, want the one opened since", len(listed))
+		}
+	}},
+	{"no more than MaxSessions are listed", func(t *trial) {
+		for i := range otp.MaxSessions + 3 {
+			t.signInFor("jane", newPerson(fmt.Sprint("p", i)))
+			t.advance(time.Second)
+		}
+		listed := t.sessions("jane")
+		if len(listed) != otp.MaxSessions {
+			t.Fatalf("%d sessions are listed, want %d", len(listed), otp.MaxSessions)
+		}
+		for i := range len(listed) - 1 {
+			if listed[i].Created.Before(listed[i+1].Created) {
+				t.Fatal("an older session is listed before a newer one")
+			}
+		}
+	}},
+}
+
+// sessions lists those of an owner.
+func (t *trial) sessions(owner string) []otp.SessionRecord {
+	t.Helper()
+	listed, err := t.store.Sessions(t.Context(), owner)
+	if err != nil {
+		t.Fatalf("sessions: %v", err)
+	}
+	return listed
+}
+
+// signInFor is signIn for a session with an owner.
+func (t *trial) signInFor(owner string, p person) (otp.SessionRecord, time.Time) {
+	t.Helper()
+	t.accepted(p.challenge("g", "the code"))
+	s := newSession(p.handle)
+	s.Owner = owner
+	o := t.verify(p.guess("g", "the code"), s)
+	t.want(o, otp.Verified)
+	return s, o.Now
 }
 
 // signIn opens a session and returns it and when it was opened.

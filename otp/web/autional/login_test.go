@@ -234,7 +234,7 @@ func TestOtherAPIsTokens(t *testing.T) {
 		t.Errorf("data is %v", data)
 	}
 	wantSimple(s.refresh(refresh), errUnauthorized)
-	if err := s.Service.Holds(t.Context(), v.Session); err != nil {
+	if _, err := s.Service.Current(t.Context(), v.Session); err != nil {
 		t.Errorf("its session: %v", err)
 	}
 }

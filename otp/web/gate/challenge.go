@@ -23,11 +23,8 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request) {
 	wire.SetPrivate(h)
 	login := g.LoginPath + "?" + url.Values{ReturnParameter: {returnAddress(r)}}.Encode()
 	switch {
-	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc"):
-		h.Set("Content-Type", "application/grpc")
-		h.Set("Grpc-Status", "16") // UNAUTHENTICATED
-		h.Set("Grpc-Message", "sign in first")
-		w.WriteHeader(http.StatusOK)
+	case isGRPC(r):
+		failGRPC(w, unauthenticated, "sign in first")
 	case r.Header.Get("Upgrade") != "":
 		g.unauthorized(w, login)
 	case r.Header.Get("Hx-Request") == "true":
@@ -49,12 +46,46 @@ var ErrUnchecked = fmt.Errorf("sessions can't be checked: %w", otp.ErrUnavailabl
 // checked, for the reason err.
 func (g *Gate) failUnchecked(w http.ResponseWriter, r *http.Request, err error) {
 	wire.SetPrivate(w.Header())
-	if g.Unavailable != nil && wantsPage(r) {
-		g.Unavailable(w, r, fmt.Errorf("%w: %w", ErrUnchecked, err))
+	if g.FailPage != nil && wantsPage(r) {
+		g.FailPage(w, r, fmt.Errorf("%w: %w", ErrUnchecked, err))
 		return
 	}
 	wire.SetRetryAfter(w.Header(), err)
 	writeProblem(w, http.StatusServiceUnavailable, "sessions can't be checked right now", "")
+}
+
+// forbid answers somebody who is signed in and may not open a path.
+func (g *Gate) forbid(w http.ResponseWriter, r *http.Request) {
+	wire.SetPrivate(w.Header())
+	switch {
+	case isGRPC(r):
+		failGRPC(w, permissionDenied, "not permitted")
+	case g.FailPage != nil && wantsPage(r):
+		g.FailPage(w, r, wire.ErrForbidden)
+	default:
+		writeProblem(w, http.StatusForbidden, "you may not open this", "")
+	}
+}
+
+// Status codes of gRPC.
+const (
+	permissionDenied = "7"
+	unauthenticated  = "16"
+)
+
+// isGRPC tells calls of gRPC, and of gRPC-Web.
+func isGRPC(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
+}
+
+// failGRPC answers in the way of gRPC: with 200 and a status in the header, as
+// an answer without messages may (Trailers-Only).
+func failGRPC(w http.ResponseWriter, status, message string) {
+	h := w.Header()
+	h.Set("Content-Type", "application/grpc")
+	h.Set("Grpc-Status", status)
+	h.Set("Grpc-Message", message)
+	w.WriteHeader(http.StatusOK)
 }
 
 // wantsPage tells who shows a page that comes instead of the one asked for.

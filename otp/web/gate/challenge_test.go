@@ -127,7 +127,7 @@ func TestUnchecked(t *testing.T) {
 		h := newHouse(t, nil)
 		h.store.err = otp.ErrUnavailable
 		if !tc.hookless {
-			h.Unavailable = func(w http.ResponseWriter, _ *http.Request, err error) {
+			h.FailPage = func(w http.ResponseWriter, _ *http.Request, err error) {
 				if !errors.Is(err, ErrUnchecked) || !errors.Is(err, otp.ErrUnavailable) || otp.RetryAfter(err) != 1 {
 					t.Errorf("%s: %v", tc.name, err)
 				}

@@ -29,11 +29,11 @@ type Config struct {
 	// HiddenCookies are names of further cookies of ours that the app has no
 	// business with.
 	HiddenCookies []string
-	// Unavailable answers a browser that navigates with a page, where the
-	// path needs a session and none can be checked; its error is an
-	// [ErrUnchecked]. Programs get problem details, and so do browsers where
-	// it is nil.
-	Unavailable func(http.ResponseWriter, *http.Request, error)
+	// FailPage answers a browser that navigates with a page, where the path
+	// needs a session and none can be checked ([ErrUnchecked]), or one of
+	// somebody else ([wire.ErrForbidden]). Programs get problem details, and
+	// so do browsers where it is nil.
+	FailPage func(http.ResponseWriter, *http.Request, error)
 	// OnIdentity is told who makes a request that passes. It may be nil.
 	OnIdentity func(r *http.Request, x otp.Session)
 }
@@ -58,7 +58,8 @@ type Next func(w http.ResponseWriter, r *http.Request) error
 func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	refuseTunnel(r.Header)
 	visitor, err := g.Identify(r)
-	if g.Rules.Protects(r.URL) && !visitor.SignedIn() {
+	need := g.Rules.Need(r.URL)
+	if need.Session && !visitor.SignedIn() {
 		switch {
 		case err != nil:
 			g.failUnchecked(w, r, err)
@@ -70,6 +71,10 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 		makeHarmless(r)
 	}
 	if visitor.SignedIn() {
+		if !need.admits(visitor.Session.Person) {
+			g.forbid(w, r)
+			return nil
+		}
 		setIdentity(r.Header, visitor.Session)
 		if g.OnIdentity != nil {
 			g.OnIdentity(r, visitor.Session)
@@ -151,7 +156,7 @@ func (g *Gate) Identify(r *http.Request) (Visitor, error) {
 		}
 	}
 	if x, renew, ok := g.Cookie.read(r); ok {
-		err := g.Service.Holds(r.Context(), x)
+		x, err := g.Service.Current(r.Context(), x)
 		switch {
 		case err == nil:
 			return Visitor{Session: x, renew: renew}, nil

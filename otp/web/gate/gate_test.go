@@ -103,7 +103,7 @@ func newHouse(t testing.TB, change func(*Config, *otp.Config)) *house {
 		Timeout:   time.Second,
 	}
 	c := Config{
-		Rules:         NewRules([]string{"/admin"}, []string{"/admin/open"}),
+		Rules:         protecting("/admin", "/admin/open"),
 		LoginPath:     "/.otp/login",
 		HiddenCookies: []string{"__Host-otp-start"},
 		Cookie:        &SessionCookie{Name: "__Host-otp", Secure: true, Idle: 24 * time.Hour},

@@ -150,5 +150,8 @@ func setIdentity(h http.Header, x otp.Session) {
 	} else {
 		h[RemoteEmail] = []string{address}
 	}
+	if len(x.Person.Groups) > 0 {
+		h[RemoteGroups] = []string{strings.Join(x.Person.Groups, ",")}
+	}
 	h[RemoteSubject] = []string{x.Subject}
 }

@@ -52,14 +52,14 @@ func TestProtects(t *testing.T) {
 		},
 		{protect: "/", public: "/docs", open: "/docs/etc. /docs/a%20/b", closed: "/docs./x /docs%20"},
 	} {
-		rules := NewRules(strings.Fields(tc.protect), strings.Fields(tc.public))
+		rules := protecting(tc.protect, strings.Fields(tc.public)...)
 		for _, raw := range strings.Fields(tc.open) {
-			if rules.Protects(target(t, raw)) {
+			if rules.Need(target(t, raw)).Session {
 				t.Errorf("protect %q, public %q: %s is closed", tc.protect, tc.public, raw)
 			}
 		}
 		for _, raw := range strings.Fields(tc.closed) {
-			if !rules.Protects(target(t, raw)) {
+			if !rules.Need(target(t, raw)).Session {
 				t.Errorf("protect %q, public %q: %s is open", tc.protect, tc.public, raw)
 			}
 		}
@@ -105,7 +105,7 @@ func FuzzProtects(f *testing.F) {
 	for _, seed := range []string{"/admin", "/ADMIN/x", "/x/../admin", "/admin;x", "/admin%2f", "/admin%20", "/admin./x", `/\admin`, "/%61dmin/", "//admin", "*", "http:admin", "/x%00/admin"} {
 		f.Add(seed)
 	}
-	rules := NewRules([]string{"/admin"}, []string{"/", "/public"})
+	rules := protecting("/admin", "/", "/public")
 	f.Fuzz(func(t *testing.T, raw string) {
 		u, err := url.ParseRequestURI(raw)
 		if err != nil {
@@ -115,11 +115,17 @@ func FuzzProtects(f *testing.F) {
 		if again := Canonical(canonical); again != canonical {
 			t.Fatalf("%q: %q, then %q", raw, canonical, again)
 		}
-		if (canonical == "/admin" || strings.HasPrefix(canonical, "/admin/")) && !rules.Protects(u) {
+		if (canonical == "/admin" || strings.HasPrefix(canonical, "/admin/")) && !rules.Need(u).Session {
 			t.Fatalf("%q reads as %q and is open", raw, canonical)
 		}
-		if Ambiguous(u) && !rules.Protects(u) {
+		if Ambiguous(u) && !rules.Need(u).Session {
 			t.Fatalf("%q is ambiguous and open", raw)
 		}
 	})
+}
+
+// protecting returns rules that protect paths, given with blanks between, but
+// for the public ones.
+func protecting(paths string, public ...string) Rules {
+	return NewRules([]Protection{{Paths: strings.Fields(paths)}}, nil, public)
 }

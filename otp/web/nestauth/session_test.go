@@ -91,7 +91,7 @@ func TestOtherAPIsTokens(t *testing.T) {
 	wantRefusal(s.Post("/auth/logout-all", "", webtest.Bearer(access)...), http.StatusUnauthorized, "INVALID_TOKEN", "Invalid or expired token")
 	wantRefusal(s.Post("/auth/mfa/challenge", `{"method":"email"}`, webtest.Bearer(access)...), http.StatusForbidden, "MFA_NOT_ENABLED", "MFA is not enabled for the application")
 	s.Post("/auth/logout", "", webtest.Bearer(access)...).Want(http.StatusOK)
-	if err := s.Service.Holds(t.Context(), v.Session); err != nil {
+	if _, err := s.Service.Current(t.Context(), v.Session); err != nil {
 		t.Errorf("its session: %v", err)
 	}
 }

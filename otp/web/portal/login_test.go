@@ -137,7 +137,7 @@ func TestLoginRefusesAddresses(t *testing.T) {
 		if attribute(input, "aria-invalid") != "true" || attribute(named(d, "name", "return_to"), "value") != "/private" {
 			t.Errorf("%q: form is %s", address, a.Body)
 		}
-		if element(d, "script") != nil || len(b.cookies) != 0 {
+		if strings.Count(a.Body, "<script") != 1 || len(b.cookies) != 0 {
 			t.Errorf("%q: cookies %v in %s", address, b.cookies, a.Body)
 		}
 	}
@@ -194,7 +194,7 @@ func TestSignInAsSomebodyElse(t *testing.T) {
 	jane := b.session()
 	out := attribute(element(b.get(login+"?return_to=%2Fprivate%3Fa%3D1").document(t), "form"), "action")
 	b.post(out, nil).redirects(t, login+"?return_to=%2Fprivate%3Fa%3D1")
-	if err := s.Service.Holds(t.Context(), jane); !errors.Is(err, otp.ErrNoSession) || b.hasSession() {
+	if _, err := s.Service.Current(t.Context(), jane); !errors.Is(err, otp.ErrNoSession) || b.hasSession() {
 		t.Errorf("session: %v", err)
 	}
 	if page := b.get(login); named(page.document(t), "name", "address") == nil {

@@ -46,7 +46,7 @@ func TestLogoutEndsWhatMayNotSignIn(t *testing.T) {
 	r := newPost(logout, nil)
 	r.Header.Set("Authorization", "Bearer x.y.z")
 	b.do(r).redirects(t, logout)
-	if err := s.Service.Holds(t.Context(), x); !errors.Is(err, otp.ErrNoSession) {
+	if _, err := s.Service.Current(t.Context(), x); !errors.Is(err, otp.ErrNoSession) {
 		t.Errorf("session: %v", err)
 	}
 }
@@ -102,7 +102,7 @@ func TestForeignOriginsAreRefused(t *testing.T) {
 	if b.cookies["__Host-otp"] != before.cookies["__Host-otp"] || b.cookies["__Host-otp-start"] != before.cookies["__Host-otp-start"] {
 		t.Error("cookies changed")
 	}
-	if err := s.Service.Holds(t.Context(), b.session()); err != nil {
+	if _, err := s.Service.Current(t.Context(), b.session()); err != nil {
 		t.Errorf("session: %v", err)
 	}
 	s.NoMessage()

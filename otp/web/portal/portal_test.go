@@ -56,7 +56,7 @@ func newSite(t *testing.T, settings ...setting) *site {
 	s.Site = webtest.New(t, options, func(w *webtest.Site) wire.API {
 		s.pages.Gate, s.pages.Logger = w.Gate, w.Logger
 		api := New(s.pages)
-		w.Gate.Unavailable = api.Fail
+		w.Gate.FailPage = api.Fail
 		return api
 	})
 	return s

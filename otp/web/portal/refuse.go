@@ -77,6 +77,8 @@ func (p *portal) failPage(r *http.Request, err error) *page {
 		return p.uncheckedPage(r, err)
 	case errors.Is(err, wire.ErrNotFound), errors.Is(err, wire.ErrPath):
 		return p.messagePage(words, words.Page.NotFoundTitle, words.Page.NotFound, toStart(words))
+	case errors.Is(err, wire.ErrForbidden):
+		return p.messagePage(words, words.Page.ForbiddenTitle, words.Page.Forbidden, toStart(words), p.asSomebodyElse(r, words))
 	case errors.Is(err, wire.ErrOtherAddress):
 		return p.otherAddressPage(words)
 	case status == http.StatusForbidden:
@@ -98,6 +100,11 @@ func (p *portal) otherAddressPage(words *text.Words) *page {
 	site := p.service.PublicURL().String()
 	open := way{site + LoginPath(p.Path), text.Fill(words.Page.OpenSite, "url", site)}
 	return p.messagePage(words, words.Page.FailTitle, text.Fill(words.Page.WrongOrigin, "url", site), open)
+}
+
+// asSomebodyElse leads to where one can sign in as somebody else, and back.
+func (p *portal) asSomebodyElse(r *http.Request, words *text.Words) way {
+	return way{p.loginAddress(returnPath(r.URL.RequestURI())), words.Page.SomebodyElse}
 }
 
 // uncheckedPage is in place of a page of the app that needs a session.

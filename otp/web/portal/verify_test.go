@@ -89,7 +89,7 @@ func TestRepeatedVerify(t *testing.T) {
 	if first.session().ID != second.session().ID {
 		t.Error("the repeated post opened another session")
 	}
-	if s.pages.Gate.Service.Holds(t.Context(), first.session()) != nil {
+	if _, err := s.pages.Gate.Service.Current(t.Context(), first.session()); err != nil {
 		t.Error("the repeated post ended the session")
 	}
 	other.post(verify, url.Values{"code": {code}}).shows(t, http.StatusBadRequest, wrongAlert)
@@ -199,7 +199,7 @@ func TestNewSessionEndsTheOld(t *testing.T) {
 	if b.session().ID == planted.ID || b.session().Address.String() != "jane@example.com" {
 		t.Error("the session wasn't replaced")
 	}
-	if err := s.Service.Holds(t.Context(), planted); !errors.Is(err, otp.ErrNoSession) {
+	if _, err := s.Service.Current(t.Context(), planted); !errors.Is(err, otp.ErrNoSession) {
 		t.Errorf("the old session: %v", err)
 	}
 }

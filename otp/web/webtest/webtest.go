@@ -112,7 +112,7 @@ func New(t testing.TB, o Options, newAPI func(*Site) wire.API) *Site {
 			Sealed: token.NewSealed(s.Service.Keys(), s.Service.Realm(), "cookie"),
 			Now:    s.Now,
 		},
-		Rules:     gate.NewRules(o.Protect, nil),
+		Rules:     gate.NewRules([]gate.Protection{{Paths: o.Protect}}, nil, nil),
 		LoginPath: PagesPath + "/login",
 	})
 	api := newAPI(s)

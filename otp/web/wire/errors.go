@@ -21,6 +21,7 @@ var (
 	ErrCrossSite = errors.New("request comes from a foreign origin")
 	ErrPath      = errors.New("ambiguous path")
 	ErrNotFound  = errors.New("no such path")
+	ErrForbidden = errors.New("not permitted")
 
 	// ErrOtherAddress is an [ErrCrossSite] of a page that is this site's all
 	// the same: the visitor came by another address than the public URL.
@@ -43,6 +44,7 @@ func Status(err error) int {
 		{ErrCrossSite, http.StatusForbidden},
 		{ErrPath, http.StatusBadRequest},
 		{ErrNotFound, http.StatusNotFound},
+		{ErrForbidden, http.StatusForbidden},
 		{otp.ErrThrottled, http.StatusTooManyRequests},
 		{otp.ErrCoolDown, http.StatusTooManyRequests},
 		{otp.ErrUnavailable, http.StatusServiceUnavailable},

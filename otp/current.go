@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otp
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// The option that lets nobody in whom it doesn't list.
+const directoryOption = "directory"
+
+// refusalsRemembered is how many sessions are remembered to have been refused
+// lately, so that each is logged once.
+const refusalsRemembered = 1024
+
+// Admits reports whether an address may be signed in now. It returns
+// [ErrUnavailable] in a [RetryError] where the directory can't tell.
+func (s *Service) Admits(ctx context.Context, a Address) (bool, error) {
+	_, refusal, err := s.admit(ctx, a, "")
+	return refusal == "", err
+}
+
+// admit returns what the directory knows of who has an address, and by which
+// option they may not sign in for a tenant, or "".
+func (s *Service) admit(ctx context.Context, a Address, tenant string) (p Person, refusal string, err error) {
+	if s.directory != nil {
+		p, err = s.directory.Find(ctx, a)
+		switch {
+		case errors.Is(err, ErrNobody):
+			return Person{}, directoryOption, nil
+		case err != nil:
+			return Person{}, "", &RetryError{Err: errors.Join(ErrUnavailable, err), After: defaultRetryWait}
+		case !p.isOf(tenant):
+			return p, "tenant", nil
+		}
+	}
+	return p, s.admission.refusal(a, p.Groups), nil
+}
+
+// isOffered reports whether messages are sent to an address's country. Those
+// that get none are answered just like those that do; the log alone tells.
+func (s *Service) isOffered(a Address) bool {
+	return a.channel != SMS || slices.Contains(s.countries, a.Country())
+}
+
+// Current judges a session that was opened before and returns it as it is now:
+// with what the directory says of its person now. It returns [ErrNoSession]
+// where the session has ended, was revoked, belongs to somebody who may no
+// longer sign in, or to an address that is somebody else's by now; or
+// [ErrUnavailable] in a [RetryError] where that can't be told. Mostly it needs
+// no round trip to the store.
+//
+// A directory that can't be asked throws nobody out: the person is who they
+// were when it last could.
+func (s *Service) Current(ctx context.Context, x Session) (Session, error) {
+	if !time.Now().Before(x.Expires) {
+		return Session{}, ErrNoSession
+	}
+	if !s.watch.Fresh(ctx) {
+		return Session{}, &RetryError{Err: ErrUnavailable, After: defaultRetryWait}
+	}
+	if s.watch.Revoked(x.ID, x.Owner, x.Created) {
+		return Session{}, ErrNoSession
+	}
+	refusal := ""
+	if s.directory == nil {
+		x.Person = Person{}
+	} else {
+		p, err := s.directory.Find(ctx, x.Address)
+		switch {
+		case errors.Is(err, ErrNobody), err == nil && s.subject(p, x.Address) != x.Subject:
+			refusal = directoryOption
+		case err == nil && !p.isOf(x.Tenant):
+			refusal = "tenant"
+		case err == nil:
+			x.Person = p
+		}
+	}
+	if refusal == "" {
+		refusal = s.admission.refusal(x.Address, x.Person.Groups)
+	}
+	if refusal == "" {
+		return x, nil
+	}
+	if s.refused.first(string(x.ID), time.Now()) {
+		s.logger.Info("session is refused", slog.String("because_of", refusal),
+			slog.String("subject", x.Subject), slog.String("realm", s.realm))
+	}
+	return Session{}, ErrNoSession
+}
