@@ -51,7 +51,7 @@ const (
 	maxGroups       = 100
 	maxGroupsLength = 4096
 	maxTenants      = 100
-	maxNameLength   = 128
+	maxTenantLength = 128
 	maxSubject      = 255 // of OpenID Connect's sub
 )
 
@@ -121,7 +121,7 @@ func readAddresses(p *otp.Person, values []string, parse func(string) (otp.Addre
 }
 
 func readGroups(p *otp.Person, values []string) (err error) {
-	if p.Groups, err = names(values, maxGroups); err != nil {
+	if p.Groups, err = names(values, maxGroups, checkGroup); err != nil {
 		return err
 	}
 	if len(strings.Join(p.Groups, ",")) > maxGroupsLength {
@@ -131,15 +131,15 @@ func readGroups(p *otp.Person, values []string) (err error) {
 }
 
 func readTenants(p *otp.Person, values []string) (err error) {
-	p.Tenants, err = names(values, maxTenants)
+	p.Tenants, err = names(values, maxTenants, checkTenant)
 	return err
 }
 
 // names returns the names of a list, each once.
-func names(values []string, most int) ([]string, error) {
+func names(values []string, most int, check func(string) error) ([]string, error) {
 	all := make([]string, 0, len(values))
 	for _, name := range values {
-		if err := checkName(name); err != nil {
+		if err := check(name); err != nil {
 			return nil, err
 		}
 		if !slices.Contains(all, name) {
@@ -152,27 +152,29 @@ func names(values []string, most int) ([]string, error) {
 	return all, nil
 }
 
-// nameMarks may stand in a name besides ASCII letters and digits: none that
-// ends a value where several stand in a header.
-const nameMarks = "._-:@/+& "
-
-func checkName(name string) error {
-	switch {
-	case name == "" || strings.TrimSpace(name) != name:
-		return errors.New("a name is blank, or has a blank at an end")
-	case len(name) > maxNameLength:
-		return fmt.Errorf("a name is longer than %d characters", maxNameLength)
-	}
-	for _, c := range []byte(name) {
-		if !isAlphanumeric(c) && strings.IndexByte(nameMarks, c) < 0 {
-			return errors.New("a name has a character that can't stand in it; write letters A to Z, digits, blanks and . _ - : @ / + &")
-		}
+func checkGroup(name string) error {
+	if !otp.IsGroup(name) {
+		return errors.New("a name can't be a group's; write 1 to 64 characters of ASCII without blanks, commas and semicolons")
 	}
 	return nil
 }
 
-func isAlphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+// checkTenant takes what a caller's tenantId can be, of printable ASCII.
+func checkTenant(name string) error {
+	if name == "" || len(name) > maxTenantLength || !isPrintable(name, ",;") {
+		return fmt.Errorf("a name can't be a tenant's; write 1 to %d characters of ASCII without commas and semicolons", maxTenantLength)
+	}
+	return nil
+}
+
+// isPrintable reports whether a text is printable ASCII without some marks.
+func isPrintable(text, but string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || strings.IndexByte(but, c) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func readSubject(p *otp.Person, values []string) error {
@@ -180,13 +182,8 @@ func readSubject(p *otp.Person, values []string) error {
 		return errors.New("a person has one subject")
 	}
 	subject := values[0]
-	if len(subject) > maxSubject {
-		return fmt.Errorf("a subject has at most %d characters", maxSubject)
-	}
-	for _, c := range []byte(subject) {
-		if c <= ' ' || c > '~' || strings.IndexByte(`",;\`, c) >= 0 {
-			return errors.New("a subject is ASCII without blanks, commas, semicolons, quotes and backslashes")
-		}
+	if len(subject) > maxSubject || !isPrintable(subject, " \",;\\") {
+		return fmt.Errorf("a subject has up to %d characters of ASCII without blanks, commas, semicolons, quotes and backslashes", maxSubject)
 	}
 	p.Subject = subject
 	return nil

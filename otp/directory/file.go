@@ -68,6 +68,9 @@ func CheckPath(path string) error {
 }
 
 func parserOf(path string) (func([]byte) (*list, error), error) {
+	if path == "" {
+		return nil, errors.New("directory file has no path; write `directory file <path>`")
+	}
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".csv":
 		return parseCSV, nil

@@ -283,8 +283,10 @@ func TestFileRefusedAtFirst(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "folder.csv"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	if err := CheckPath(""); err == nil || err.Error() != "directory file has no path; write `directory file <path>`" {
+		t.Error(err)
+	}
 	for path, want := range map[string]string{
-		"":                                "directory file : the format isn't known; write a file whose name ends in .csv or .json",
 		file("people.txt", aliceAndBob):   "the format isn't known; write a file whose name ends in .csv or .json",
 		filepath.Join(dir, "none.csv"):    "no such file or directory",
 		filepath.Join(dir, "folder.csv"):  "it is no regular file; write the path of a file",

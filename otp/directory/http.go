@@ -223,7 +223,7 @@ func (d *HTTP) Find(ctx context.Context, a otp.Address) (otp.Person, error) {
 	if last != nil {
 		return last.result()
 	}
-	return otp.Person{}, &otp.RetryError{Err: unavailable{err}, After: firstPause}
+	return otp.Person{}, unavailable{err}
 }
 
 // last returns the last answer that may serve, or nil.
