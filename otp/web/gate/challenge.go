@@ -16,6 +16,9 @@ import (
 // afterwards.
 const ReturnParameter = "return_to"
 
+// MaxReturnPath bounds what is kept of where to go after a sign-in, in bytes.
+const MaxReturnPath = 1 << 10
+
 // FormParameter is the login page's query parameter for what has become of a
 // form that was posted without a session: [FormKept] or [FormLost].
 const FormParameter = "form"
@@ -61,7 +64,11 @@ func (g *Gate) loginOfForm(w http.ResponseWriter, r *http.Request) string {
 	page := g.pageOfForm(r)
 	switch {
 	case g.Forms.keep(w, r) == nil:
-		return loginAddress(g.LoginPath, g.FormPath+"?"+url.Values{ReturnParameter: {page}}.Encode(), FormKept)
+		back := g.FormPath + "?" + url.Values{ReturnParameter: {page}}.Encode()
+		if len(back) > MaxReturnPath {
+			back = g.FormPath // what was kept is worth more than the way back
+		}
+		return loginAddress(g.LoginPath, back, FormKept)
 	case g.Forms.origin(r) == wire.Foreign:
 		return loginAddress(g.LoginPath, page, "")
 	}

@@ -17,9 +17,9 @@ const (
 	// attemptLifetime is how long a sign-in can take: a code's longest life
 	// and some time to ask for another.
 	attemptLifetime = 15 * time.Minute
-	// maxReturnPath bounds what is kept of where to go afterwards, so that the
-	// sealed cookie stays below the 4096 bytes that browsers keep.
-	maxReturnPath = 1 << 10
+	// maxReturnPath keeps the sealed cookie below the 4096 bytes that browsers
+	// keep.
+	maxReturnPath = gate.MaxReturnPath
 )
 
 // attempt is a sign-in under way, between asking for a code and typing it.

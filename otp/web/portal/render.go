@@ -24,6 +24,7 @@ var (
 		signedInKind: mustParse("pages/signedin.html"),
 		verifyKind:   mustParse("pages/verify.html"),
 		linkKind:     mustParse("pages/link.html"),
+		formKind:     mustParse("pages/form.html"),
 		logoutKind:   mustParse("pages/logout.html"),
 		messageKind:  mustParse("pages/message.html"),
 	}
@@ -62,6 +63,7 @@ const (
 	signedInKind
 	verifyKind
 	linkKind
+	formKind
 	logoutKind
 	messageKind
 )
@@ -90,10 +92,12 @@ type page struct {
 func (*page) Style() template.CSS { return template.CSS(style) }
 
 // leavesSite reports whether the page's form leads on to an address of the
-// app's choice. Chromium holds a form-action against redirects after the
+// app's choice, or is answered by the app. Chromium holds a form-action against redirects after the
 // post too, so that an app which sends people on to another origin (the
 // callback of an OAuth client) could not be signed in to.
-func (p *page) leavesSite() bool { return p.kind == verifyKind || p.kind == linkKind }
+func (p *page) leavesSite() bool {
+	return p.kind == verifyKind || p.kind == linkKind || p.kind == formKind
+}
 
 func (p *portal) render(w http.ResponseWriter, status int, page *page) {
 	var body bytes.Buffer
