@@ -75,6 +75,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 		Cookie:        cookie,
 		Rules:         h.rules(),
 		LoginPath:     portal.LoginPath(path),
+		FormPath:      portal.FormPath(path),
 		TokenCookies:  h.tokenCookies(),
 		HiddenCookies: []string{portal.StartCookieName(cookie)},
 		OnIdentity:    setUser,
