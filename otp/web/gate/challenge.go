@@ -34,10 +34,10 @@ const (
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	wire.SetPrivate(h)
-	login := loginAddress(g.LoginPath, returnAddress(r), "")
+	login := loginAddress(g.LoginPath, g.returnAddress(r), "")
 	switch {
 	case isGRPC(r):
-		failGRPC(w, unauthenticated, "sign in first")
+		failGRPC(w, r, unauthenticated, "sign in first")
 	case r.Header.Get("Upgrade") != "":
 		g.unauthorized(w, login)
 	case r.Header.Get("Hx-Request") == "true":
@@ -61,7 +61,7 @@ func (g *Gate) loginOfForm(w http.ResponseWriter, r *http.Request) string {
 		// The session ended while we asked; what was kept stays so.
 		return loginAddress(g.LoginPath, g.FormPath, FormKept)
 	}
-	page := g.pageOfForm(r)
+	page := g.returnAddress(r)
 	switch {
 	case g.Forms.keep(w, r) == nil:
 		back := g.FormPath + "?" + url.Values{ReturnParameter: {page}}.Encode()
@@ -73,16 +73,6 @@ func (g *Gate) loginOfForm(w http.ResponseWriter, r *http.Request) string {
 		return loginAddress(g.LoginPath, page, "")
 	}
 	return loginAddress(g.LoginPath, page, FormLost)
-}
-
-// pageOfForm is the page that a form was on, by the Referer of its post, or the
-// start page.
-func (g *Gate) pageOfForm(r *http.Request) string {
-	path, ok := strings.CutPrefix(r.Referer(), g.Service.PublicURL().String())
-	if !ok {
-		return "/"
-	}
-	return ReturnPath(path)
 }
 
 // loginAddress is that of the login page, which leads to an address and, unless
@@ -126,7 +116,7 @@ func (g *Gate) fail(w http.ResponseWriter, r *http.Request, err error, detail st
 func (g *Gate) forbid(w http.ResponseWriter, r *http.Request) {
 	if isGRPC(r) {
 		wire.SetPrivate(w.Header())
-		failGRPC(w, permissionDenied, "not permitted")
+		failGRPC(w, r, permissionDenied, "not permitted")
 		return
 	}
 	g.fail(w, r, wire.ErrForbidden, "you may not open this")
@@ -138,16 +128,19 @@ const (
 	unauthenticated  = "16"
 )
 
+const grpc, grpcWeb = "application/grpc", "application/grpc-web"
+
 // isGRPC tells calls of gRPC, and of gRPC-Web.
-func isGRPC(r *http.Request) bool {
-	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
-}
+func isGRPC(r *http.Request) bool { return strings.HasPrefix(r.Header.Get("Content-Type"), grpc) }
 
 // failGRPC answers in the way of gRPC: with 200 and a status in the header, as
 // an answer without messages may (Trailers-Only).
-func failGRPC(w http.ResponseWriter, status, message string) {
+func failGRPC(w http.ResponseWriter, r *http.Request, status, message string) {
 	h := w.Header()
-	h.Set("Content-Type", "application/grpc")
+	h.Set("Content-Type", grpc)
+	if strings.HasPrefix(r.Header.Get("Content-Type"), grpcWeb) {
+		h.Set("Content-Type", grpcWeb)
+	}
 	h.Set("Grpc-Status", status)
 	h.Set("Grpc-Message", message)
 	w.WriteHeader(http.StatusOK)
@@ -168,13 +161,31 @@ func isNavigation(r *http.Request) bool {
 		strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// returnAddress is where a visitor wanted to go. What a form posted to is no
-// page to come back to.
-func returnAddress(r *http.Request) string {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return "/"
+// returnAddress is where a visitor comes back to: what a navigation asks for,
+// or the page that a script or a form is on, where the request says which.
+func (g *Gate) returnAddress(r *http.Request) string {
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if reads && wantsPage(r) {
+		return r.URL.RequestURI()
 	}
-	return r.URL.RequestURI()
+	if page := g.pageOf(r); page != "" {
+		return page
+	}
+	if reads {
+		return r.URL.RequestURI()
+	}
+	return "/"
+}
+
+// pageOf is the page of this site that a request was made on, by what htmx or
+// else the Referer tells, or "".
+func (g *Gate) pageOf(r *http.Request) string {
+	for _, page := range [...]string{r.Header.Get("Hx-Current-Url"), r.Referer()} {
+		if path, ok := strings.CutPrefix(page, g.Service.PublicURL().String()); ok {
+			return ReturnPath(path)
+		}
+	}
+	return ""
 }
 
 func (g *Gate) unauthorized(w http.ResponseWriter, login string) {
