@@ -16,12 +16,25 @@ import (
 // afterwards.
 const ReturnParameter = "return_to"
 
+// MaxReturnPath bounds what is kept of where to go after a sign-in, in bytes.
+const MaxReturnPath = 1 << 10
+
+// FormParameter is the login page's query parameter for what has become of a
+// form that was posted without a session: [FormKept] or [FormLost].
+const FormParameter = "form"
+
+// The values of [FormParameter].
+const (
+	FormKept = "kept"
+	FormLost = "lost"
+)
+
 // refuse answers a request that needs a session in the way that its client
 // understands.
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	wire.SetPrivate(h)
-	login := g.LoginPath + "?" + url.Values{ReturnParameter: {returnAddress(r)}}.Encode()
+	login := loginAddress(g.LoginPath, returnAddress(r), "")
 	switch {
 	case isGRPC(r):
 		failGRPC(w, unauthenticated, "sign in first")
@@ -31,11 +44,55 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request) {
 		h.Set("Hx-Redirect", login)
 		g.unauthorized(w, login)
 	case isNavigation(r):
+		if isForm(r) {
+			login = g.loginOfForm(w, r)
+		}
 		h.Set("Location", login)
 		w.WriteHeader(http.StatusSeeOther)
 	default:
 		g.unauthorized(w, login)
 	}
+}
+
+// loginOfForm keeps a form if it can, and returns the address of the login page
+// that leads to sending it, or else to the page that it was on.
+func (g *Gate) loginOfForm(w http.ResponseWriter, r *http.Request) string {
+	if _, _, ok := g.Forms.confirmation(r); ok {
+		// The session ended while we asked; what was kept stays so.
+		return loginAddress(g.LoginPath, g.FormPath, FormKept)
+	}
+	page := g.pageOfForm(r)
+	switch {
+	case g.Forms.keep(w, r) == nil:
+		back := g.FormPath + "?" + url.Values{ReturnParameter: {page}}.Encode()
+		if len(back) > MaxReturnPath {
+			back = g.FormPath // what was kept is worth more than the way back
+		}
+		return loginAddress(g.LoginPath, back, FormKept)
+	case g.Forms.origin(r) == wire.Foreign:
+		return loginAddress(g.LoginPath, page, "")
+	}
+	return loginAddress(g.LoginPath, page, FormLost)
+}
+
+// pageOfForm is the page that a form was on, by the Referer of its post, or the
+// start page.
+func (g *Gate) pageOfForm(r *http.Request) string {
+	path, ok := strings.CutPrefix(r.Referer(), g.Service.PublicURL().String())
+	if !ok {
+		return "/"
+	}
+	return ReturnPath(path)
+}
+
+// loginAddress is that of the login page, which leads to an address and, unless
+// form is empty, says what has become of a form.
+func loginAddress(loginPath, back, form string) string {
+	query := url.Values{ReturnParameter: {back}}
+	if form != "" {
+		query.Set(FormParameter, form)
+	}
+	return loginPath + "?" + query.Encode()
 }
 
 // ErrUnchecked: it can't be told now whether a request has a session. It is
@@ -45,26 +102,34 @@ var ErrUnchecked = fmt.Errorf("sessions can't be checked: %w", otp.ErrUnavailabl
 // failUnchecked answers a request that needs a session while none can be
 // checked, for the reason err.
 func (g *Gate) failUnchecked(w http.ResponseWriter, r *http.Request, err error) {
+	g.fail(w, r, fmt.Errorf("%w: %w", ErrUnchecked, err), "sessions can't be checked right now")
+}
+
+// failForm answers a confirmation of a form that can't be sent, for the reason
+// err.
+func (g *Gate) failForm(w http.ResponseWriter, r *http.Request, err error) {
+	g.fail(w, r, err, "the form that was kept can't be sent")
+}
+
+// fail answers with a page, or with problem details to who shows none.
+func (g *Gate) fail(w http.ResponseWriter, r *http.Request, err error, detail string) {
 	wire.SetPrivate(w.Header())
 	if g.FailPage != nil && wantsPage(r) {
-		g.FailPage(w, r, fmt.Errorf("%w: %w", ErrUnchecked, err))
+		g.FailPage(w, r, err)
 		return
 	}
 	wire.SetRetryAfter(w.Header(), err)
-	writeProblem(w, http.StatusServiceUnavailable, "sessions can't be checked right now", "")
+	writeProblem(w, wire.Status(err), detail, "")
 }
 
 // forbid answers somebody who is signed in and may not open a path.
 func (g *Gate) forbid(w http.ResponseWriter, r *http.Request) {
-	wire.SetPrivate(w.Header())
-	switch {
-	case isGRPC(r):
+	if isGRPC(r) {
+		wire.SetPrivate(w.Header())
 		failGRPC(w, permissionDenied, "not permitted")
-	case g.FailPage != nil && wantsPage(r):
-		g.FailPage(w, r, wire.ErrForbidden)
-	default:
-		writeProblem(w, http.StatusForbidden, "you may not open this", "")
+		return
 	}
+	g.fail(w, r, wire.ErrForbidden, "you may not open this")
 }
 
 // Status codes of gRPC.
@@ -94,12 +159,12 @@ func wantsPage(r *http.Request) bool {
 }
 
 // isNavigation tells a person's browser from a program: Fetch metadata where
-// there is some, else the Accept header.
+// there is some, else the Accept header of who gets a page or posts a form.
 func isNavigation(r *http.Request) bool {
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
 		return mode == "navigate"
 	}
-	return (r.Method == http.MethodGet || r.Method == http.MethodHead) &&
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead || isForm(r)) &&
 		strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 

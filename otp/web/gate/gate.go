@@ -22,6 +22,9 @@ type Config struct {
 	Rules   Rules
 	// LoginPath is the path of the login page.
 	LoginPath string
+	// FormPath is the path of the page that asks whether to send a form that
+	// was kept.
+	FormPath string
 	// TokenCookies are names of cookies in which the browser clients of an API
 	// keep their tokens. The app may have its own of these names; it doesn't
 	// get ours.
@@ -41,12 +44,20 @@ type Config struct {
 // Gate decides on the requests for the app.
 type Gate struct {
 	Config
+	// Browser is the cookie of known browsers.
+	Browser BrowserCookie
+	// Forms are those that are kept for browsers whose session is over.
+	Forms *Forms
+
 	hidden []string
 }
 
 // New returns a gate.
 func New(c Config) *Gate {
-	return &Gate{Config: c, hidden: append([]string{c.Cookie.Name}, c.HiddenCookies...)}
+	g := &Gate{Config: c, Browser: newBrowserCookie(c)}
+	g.Forms = newForms(g)
+	g.hidden = append([]string{c.Cookie.Name, g.Browser.cookie.name, g.Forms.cookie.name}, c.HiddenCookies...)
+	return g
 }
 
 // Next is the app.
@@ -75,9 +86,18 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 			g.forbid(w, r)
 			return nil
 		}
+		if err := g.Forms.replay(r, visitor.Session); err != nil {
+			g.failForm(w, r, err)
+			return nil
+		}
 		setIdentity(r.Header, visitor.Session)
 		if g.OnIdentity != nil {
 			g.OnIdentity(r, visitor.Session)
+		}
+		if mayLast(r) {
+			followed, release := g.follow(w, r, visitor.Session, need)
+			defer release()
+			r = followed
 		}
 		if visitor.renew && r.Header.Get("Upgrade") == "" {
 			w = &renewingWriter{ResponseWriter: w, cookie: g.Cookie, session: visitor.Session}
