@@ -311,6 +311,34 @@ func TestHTTPOutage(t *testing.T) {
 	}
 }
 
+// TestHTTPTriesWithOne: while nobody knows whether an outage is over, one
+// question finds out for all.
+func TestHTTPTriesWithOne(t *testing.T) {
+	s := serve(t, broken)
+	for _, name := range []string{"a", "b", "c"} {
+		s.want(name, "unavailable", 1)
+	}
+	s.want("d", "unavailable", 0)
+	s.pass(firstPause)
+	release := make(chan struct{})
+	s.answers(func(w http.ResponseWriter, r *http.Request) {
+		<-release
+		staff(w, r)
+	})
+	found := make(chan error)
+	go func() {
+		_, err := s.find("a")
+		found <- err
+	}()
+	eventually(t, "a try", func() bool { return s.asked.Load() == 4 })
+	s.want("b", "unavailable", 0)
+	close(release)
+	if err := <-found; err != nil {
+		t.Error(err)
+	}
+	s.want("b", "staff", 1)
+}
+
 // TestHTTPSlow: an old answer serves only while the new one is awaited, and
 // not if it is older than an hour.
 func TestHTTPSlow(t *testing.T) {
