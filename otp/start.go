@@ -55,6 +55,13 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
+	return s.issue(ctx, r, person.bound(r.Tenant), refusal)
+}
+
+// issue issues a challenge whose code and link are bound to what bound says.
+// Where refusal isn't empty it does the same work, and no message is sent
+// because of that.
+func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, refusal string) (Started, error) {
 	challenge := Challenge{
 		Handle:   s.handle(r.Address),
 		Group:    s.group(r.Dialect, r.Client, r.Address, r.Purpose),
@@ -74,10 +81,10 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	}
 	if r.Form.code() {
 		message.Code = newCode(r.Code.Length)
-		challenge.Code = s.keys.tag(s.tagParts(codeTag, r.Dialect, r.Client, r.Address, r.Purpose, person.bound(r.Tenant), message.Code)...)
+		challenge.Code = s.keys.tag(s.tagParts(codeTag, r.Dialect, r.Client, r.Address, r.Purpose, bound, message.Code)...)
 	}
 	if r.Form.link() {
-		token, tag, err := s.newLink(r, person.bound(r.Tenant))
+		token, tag, err := s.newLink(r, bound)
 		if err != nil {
 			return Started{}, err
 		}

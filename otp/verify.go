@@ -105,8 +105,6 @@ func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verifica
 func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess Guess, session Session) (Verification, error) {
 	guess.Handle = s.handle(session.Address)
 	guess.Account = s.account(guess.Handle, session.Address)
-	guess.Browser = p.Browser
-	guess.Refunds = s.startRefunds(p.ClientIP)
 	if refusal != "" {
 		guess.Tags = nil
 		s.logger.Info("nobody is signed in", slog.String("because_of", refusal), slog.String("realm", s.realm))
@@ -115,6 +113,14 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 	session.Subject = s.subject(session.Person, session.Address)
 	session.Owner = s.owner(session.Subject)
 	session.Scope, session.Device = p.Scope, p.Device
+	return s.judge(ctx, p, guess, session)
+}
+
+// judge has the store judge a guess and open the session in the same step.
+// Scope and device of p have no say here.
+func (s *Service) judge(ctx context.Context, p Presented, guess Guess, session Session) (Verification, error) {
+	guess.Browser = p.Browser
+	guess.Refunds = s.startRefunds(p.ClientIP)
 	var refresh string
 	var kept Tag
 	if p.Renewable {
