@@ -21,7 +21,7 @@ const ReturnParameter = "return_to"
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	wire.SetPrivate(h)
-	login := g.LoginPath + "?" + url.Values{ReturnParameter: {returnAddress(r)}}.Encode()
+	login := addressOf(g.LoginPath, r)
 	switch {
 	case isGRPC(r):
 		failGRPC(w, unauthenticated, "sign in first")
@@ -51,7 +51,7 @@ func (g *Gate) failUnchecked(w http.ResponseWriter, r *http.Request, err error) 
 		return
 	}
 	wire.SetRetryAfter(w.Header(), err)
-	writeProblem(w, http.StatusServiceUnavailable, "sessions can't be checked right now", "")
+	writeProblem(w, http.StatusServiceUnavailable, "sessions can't be checked right now")
 }
 
 // forbid answers somebody who is signed in and may not open a path.
@@ -63,7 +63,7 @@ func (g *Gate) forbid(w http.ResponseWriter, r *http.Request) {
 	case g.FailPage != nil && wantsPage(r):
 		g.FailPage(w, r, wire.ErrForbidden)
 	default:
-		writeProblem(w, http.StatusForbidden, "you may not open this", "")
+		writeProblem(w, http.StatusForbidden, "you may not open this")
 	}
 }
 
@@ -103,6 +103,12 @@ func isNavigation(r *http.Request) bool {
 		strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
+// addressOf is the address of a page of ours that leads back to where a
+// visitor wanted to go.
+func addressOf(page string, r *http.Request) string {
+	return page + "?" + url.Values{ReturnParameter: {returnAddress(r)}}.Encode()
+}
+
 // returnAddress is where a visitor wanted to go. What a form posted to is no
 // page to come back to.
 func returnAddress(r *http.Request) string {
@@ -114,19 +120,22 @@ func returnAddress(r *http.Request) string {
 
 func (g *Gate) unauthorized(w http.ResponseWriter, login string) {
 	w.Header().Set("WWW-Authenticate", `Bearer realm="`+g.Service.Realm()+`"`)
-	writeProblem(w, http.StatusUnauthorized, "sign in first", g.Service.PublicURL().String()+login)
+	writeProblem(w, http.StatusUnauthorized, "sign in first", way{"login_url", g.Service.PublicURL().String() + login})
 }
 
+// way is a member of problem details that says where to go on.
+type way struct{ member, url string }
+
 // writeProblem answers with problem details (RFC 9457).
-func writeProblem(w http.ResponseWriter, status int, detail, loginURL string) {
+func writeProblem(w http.ResponseWriter, status int, detail string, ways ...way) {
 	problem := map[string]any{
 		"type":   "about:blank",
 		"title":  http.StatusText(status),
 		"status": status,
 		"detail": detail,
 	}
-	if loginURL != "" {
-		problem["login_url"] = loginURL
+	for _, way := range ways {
+		problem[way.member] = way.url
 	}
 	wire.WriteJSONAs(w, "application/problem+json; charset=utf-8", status, problem)
 }

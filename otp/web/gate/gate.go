@@ -22,6 +22,8 @@ type Config struct {
 	Rules   Rules
 	// LoginPath is the path of the login page.
 	LoginPath string
+	// MFAPath is the path of the page where a session gets its second factor.
+	MFAPath string
 	// TokenCookies are names of cookies in which the browser clients of an API
 	// keep their tokens. The app may have its own of these names; it doesn't
 	// get ours.
@@ -64,16 +66,19 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 		case err != nil:
 			g.failUnchecked(w, r, err)
 			return nil
-		case !wire.IsPreflight(r) || r.Header.Get("Upgrade") != "":
+		case !mayPassAsPreflight(r):
 			g.refuse(w, r)
 			return nil
 		}
 		makeHarmless(r)
 	}
 	if visitor.SignedIn() {
-		if !need.admits(visitor.Session.Person) {
+		switch {
+		case !need.admits(visitor.Session.Person):
 			g.forbid(w, r)
 			return nil
+		case !need.hasFactor(visitor.Session, g.Cookie.Now()):
+			return g.demandFactor(w, r, visitor, next)
 		}
 		setIdentity(r.Header, visitor.Session)
 		if g.OnIdentity != nil {
@@ -85,6 +90,12 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	}
 	hideCookies(r.Header, g.isOurCookie)
 	return next(w, r)
+}
+
+// mayPassAsPreflight tells requests that browsers make without credentials,
+// and that pass without them.
+func mayPassAsPreflight(r *http.Request) bool {
+	return wire.IsPreflight(r) && r.Header.Get("Upgrade") == ""
 }
 
 // makeHarmless takes from a preflight what could turn it into another

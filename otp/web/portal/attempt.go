@@ -4,6 +4,7 @@ package portal
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
@@ -24,9 +25,14 @@ const (
 	maxReturnPath = 1 << 10
 )
 
-// attempt is a sign-in under way, between asking for a code and typing it.
+// attempt is a sign-in or a second factor under way, between asking for a code
+// and typing it.
 type attempt struct {
-	Channel otp.Channel `json:"ch"`
+	// Purpose is what the code is for; empty: a login.
+	Purpose otp.Purpose `json:"p,omitempty"`
+	// Session is the one that a second factor is for.
+	Session otp.SessionID `json:"s,omitempty"`
+	Channel otp.Channel   `json:"ch"`
 	// Typed is the address as messages go to it.
 	Typed string   `json:"a"`
 	Form  otp.Form `json:"f"`
@@ -104,14 +110,14 @@ func (s attempts) cookie(value string) *http.Cookie {
 	}
 }
 
-// read returns the attempt that a request belongs to.
-func (s attempts) read(r *http.Request) (a attempt, ok bool) {
+// read returns the attempt for a purpose that a request belongs to.
+func (s attempts) read(r *http.Request, purpose otp.Purpose) (a attempt, ok bool) {
 	value, ok := wire.SoleCookie(r, s.name)
 	if !ok {
 		return a, false
 	}
 	plain, _, err := s.sealer.OpenText(value, s.service.Realm())
-	if err != nil || json.Unmarshal(plain, &a) != nil || s.now().Unix() >= a.Expires {
+	if err != nil || json.Unmarshal(plain, &a) != nil || s.now().Unix() >= a.Expires || cmp.Or(a.Purpose, otp.Login) != purpose {
 		return a, false
 	}
 	a.address, err = s.service.ParseAddress(a.Channel, a.Typed)

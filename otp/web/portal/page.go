@@ -92,8 +92,10 @@ func (p *portal) signedInPage(r *http.Request, x otp.Session, back string) *page
 }
 
 type verifyBody struct {
-	Action, AgainAction, AgainLabel, OtherAction string
-	AsksCode                                     bool
+	Action, Label, AgainAction, AgainLabel string
+	// OtherAction is where to choose another address; empty: there is none.
+	OtherAction string
+	AsksCode    bool
 }
 
 // verifyPage asks for the code of an attempt, or to open the link where the
@@ -103,6 +105,7 @@ func (p *portal) verifyPage(r *http.Request, a attempt) *page {
 	page := p.page(words, verifyKind, words.Page.VerifyTitle)
 	body := verifyBody{
 		Action:      p.Path + "/verify",
+		Label:       words.Page.Verify,
 		AgainAction: LoginPath(p.Path),
 		AgainLabel:  words.Page.Resend,
 		OtherAction: p.loginAddress(a.Return),

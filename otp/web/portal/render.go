@@ -23,6 +23,7 @@ var (
 		loginKind:    mustParse("pages/login.html"),
 		signedInKind: mustParse("pages/signedin.html"),
 		verifyKind:   mustParse("pages/verify.html"),
+		factorsKind:  mustParse("pages/factors.html"),
 		linkKind:     mustParse("pages/link.html"),
 		logoutKind:   mustParse("pages/logout.html"),
 		messageKind:  mustParse("pages/message.html"),
@@ -61,6 +62,7 @@ const (
 	loginKind kind = iota
 	signedInKind
 	verifyKind
+	factorsKind
 	linkKind
 	logoutKind
 	messageKind
