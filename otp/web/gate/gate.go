@@ -60,7 +60,7 @@ type Next func(w http.ResponseWriter, r *http.Request) error
 func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	refuseTunnel(r.Header)
 	visitor, err := g.Identify(r)
-	need := g.Rules.Need(r.URL)
+	need := g.need(r)
 	if need.Session && !visitor.SignedIn() {
 		switch {
 		case err != nil:
