@@ -11,6 +11,10 @@ import (
 	"time"
 )
 
+// errOfFactor is the defect of a caller that would have a second factor's code
+// open a session by itself.
+var errOfFactor = errors.New("a second factor's code is no login's: use StartFactor and Elevate")
+
 // SecondFactors returns the addresses that can prove a second factor for a
 // session, the best first: the person's addresses of the other channel, then
 // their other ones, by what the directory says now. Only where there is none of

@@ -323,3 +323,17 @@ func TestGuessOfEndedSession(t *testing.T) {
 		}
 	}
 }
+
+// TestFactorIsNoLogin: no dialect can take a second factor's code for a login by
+// mistake.
+func TestFactorIsNoLogin(t *testing.T) {
+	h := newHouse(t, nil)
+	start, verify := startRequest(t, "jane@example.com"), verifyRequest(t, "jane@example.com", "123456")
+	start.Purpose, verify.Purpose = MFA, MFA
+	if _, err := h.Start(t.Context(), start); !errors.Is(err, errOfFactor) || len(h.store.starts) > 0 {
+		t.Errorf("start: %v", err)
+	}
+	if v, err := h.Verify(t.Context(), verify); !errors.Is(err, errOfFactor) || len(h.store.verifies) > 0 || v.Session.ID != "" {
+		t.Errorf("verify: %+v, %v", v, err)
+	}
+}

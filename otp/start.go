@@ -17,10 +17,11 @@ type StartRequest struct {
 	// for.
 	Dialect, Client string
 	Address         Address
-	Purpose         Purpose
-	Form            Form
-	Code            CodePolicy
-	ClientIP        netip.Addr
+	// Purpose isn't [MFA], which [Service.StartFactor] is for.
+	Purpose  Purpose
+	Form     Form
+	Code     CodePolicy
+	ClientIP netip.Addr
 	// Locale is the BCP 47 tag of the message's language, or empty.
 	Locale string
 	// Tenant is echoed in the message and the session.
@@ -48,6 +49,9 @@ type Started struct {
 // (the store or the directory), the last three in a [RetryError]; any other
 // error is a defect.
 func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
+	if r.Purpose == MFA {
+		return Started{}, errOfFactor
+	}
 	if !s.HasSender(r.Address.channel) {
 		return Started{}, ErrNoSender
 	}

@@ -27,7 +27,7 @@ type Presented struct {
 }
 
 // VerifyRequest presents a code. Dialect, Client, Address and Purpose must be
-// those that it was asked for with.
+// those that it was asked for with; [Service.Elevate] is for those of [MFA].
 type VerifyRequest struct {
 	Presented
 	Dialect, Client string
@@ -55,6 +55,9 @@ type Verification struct {
 // [ErrCoolDown] or [ErrUnavailable], the last three in a [RetryError]; any
 // other error is a defect.
 func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, error) {
+	if r.Purpose == MFA {
+		return Verification{}, errOfFactor
+	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
 		return Verification{}, err
