@@ -18,10 +18,15 @@ var german = Words{
 		NotAsked:    "Wenn Sie das nicht angefordert haben, ignorieren Sie diese E-Mail: Ohne sie kann sich niemand als Sie anmelden.",
 		KeepSecret:  "Niemand wird Sie je nach diesem Code fragen. Geben Sie ihn nur auf {host} ein.",
 		KeepPrivate: "Leiten Sie diese E-Mail nicht weiter: Wer den Link hat, kann sich als Sie anmelden.",
+
+		SubjectConfirm:  "Ihr Bestätigungscode für {site}",
+		UseConfirm:      "Mit diesem Code bestätigen Sie auf {site}, dass Sie es sind:",
+		NotAskedConfirm: "Wenn Sie das nicht angefordert haben, ist vielleicht jemand anderes als Sie angemeldet: Geben Sie den Code niemandem, und melden Sie sich überall ab.",
 	},
 	SMS: SMSWords{
 		Code:      "{code} ist Ihr Anmeldecode für {site}, gültig für {lifetime}. Sagen Sie ihn niemandem.",
 		ShortCode: "Code: {code}",
+		Confirm:   "{code} ist Ihr Bestätigungscode für {site}, gültig für {lifetime}. Sagen Sie ihn niemandem.",
 		Link:      "Mit diesem Link melden Sie sich bei {site} an, gültig für {lifetime}: {link}",
 	},
 	Page: PageWords{
@@ -114,6 +119,13 @@ var german = Words{
 		FormUnsent:       "Ihr Formular lässt sich gerade nicht senden. Versuchen Sie es in {wait} wieder.",
 		ForbiddenTitle:   "Diese Seite ist nicht für Sie",
 		Forbidden:        "Sie sind angemeldet, aber diese Seite ist für andere. Wenn Sie sie brauchen, fragen Sie, wer diese Website betreibt.",
+
+		MFATitle:   "Bestätigen Sie, dass Sie es sind",
+		MFALead:    "Diese Seite braucht eine zweite Bestätigung. Wohin sollen wir einen Code schicken?",
+		MFASend:    "Code an {address} senden",
+		MFASent:    "Wir haben eine Nachricht an {address} geschickt. Das kann eine Minute dauern.",
+		MFAConfirm: "Bestätigen",
+		NoFactor:   "Diese Seite braucht eine zweite Bestätigung, und wir kennen keine Adresse von Ihnen, an die wir einen Code schicken könnten. Fragen Sie, wer diese Website betreibt.",
 	},
 	Second: Unit{"1 Sekunde", "{n} Sekunden"},
 	Minute: Unit{"1 Minute", "{n} Minuten"},

@@ -18,10 +18,15 @@ var english = Words{
 		NotAsked:    "If you didn't ask for this, ignore this e-mail: without it nobody can sign in as you.",
 		KeepSecret:  "Nobody will ever ask you for this code. Enter it on {host} only.",
 		KeepPrivate: "Don't forward this e-mail: whoever has the link can sign in as you.",
+
+		SubjectConfirm:  "Your confirmation code for {site}",
+		UseConfirm:      "Use this code to confirm that it's you on {site}:",
+		NotAskedConfirm: "If you didn't ask for this, somebody else may be signed in as you: give the code to nobody, and sign out everywhere.",
 	},
 	SMS: SMSWords{
 		Code:      "{code} is your sign-in code for {site}, valid for {lifetime}. Never tell it to anybody.",
 		ShortCode: "Code: {code}",
+		Confirm:   "{code} is your confirmation code for {site}, valid for {lifetime}. Never tell it to anybody.",
 		Link:      "Sign in to {site} with this link, valid for {lifetime}: {link}",
 	},
 	Page: PageWords{
@@ -114,6 +119,13 @@ var english = Words{
 		FormUnsent:       "Your form can't be sent right now. Try again in {wait}.",
 		ForbiddenTitle:   "You can't open this page",
 		Forbidden:        "You are signed in, but this page is for others. If you need it, ask whoever runs this site.",
+
+		MFATitle:   "Confirm that it's you",
+		MFALead:    "This page needs a second confirmation. Where should we send a code?",
+		MFASend:    "Send a code to {address}",
+		MFASent:    "We have sent a message to {address}. It can take a minute.",
+		MFAConfirm: "Confirm",
+		NoFactor:   "This page needs a second confirmation, and we know no address of yours that a code could be sent to. Ask those who run this site.",
 	},
 	Second: Unit{"1 second", "{n} seconds"},
 	Minute: Unit{"1 minute", "{n} minutes"},
