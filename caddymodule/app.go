@@ -134,6 +134,7 @@ func (a *App) Start() error {
 	if err := checkPlacement(a.ctx); err != nil {
 		return err
 	}
+	a.warnOfOrder()
 	if _, err := a.store.open(); err != nil {
 		return err
 	}

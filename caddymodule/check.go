@@ -211,11 +211,16 @@ func covered(path string) string {
 // exceptions from what only some sites protect.
 func checkPublic(site, defaults Options) error {
 	inherited := slices.Equal(site.Public, defaults.Public)
-	if len(site.Public) > 0 && len(site.Protect) == 0 && !inherited {
+	if len(site.Public) > 0 && len(site.Protect) == 0 && len(site.RequireMFA) == 0 && !inherited {
 		return errors.New("public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it")
 	}
 	if inherited == reflect.DeepEqual(site.Protect, defaults.Protect) {
-		return checkRules(site.Protect, site.Public)
+		if err := checkRules(site.Protect, site.Public); err != nil {
+			return err
+		}
+	}
+	if inherited == reflect.DeepEqual(site.RequireMFA, defaults.RequireMFA) {
+		return checkFactorRules(site.RequireMFA, site.Public)
 	}
 	return nil
 }
@@ -227,6 +232,26 @@ func (o *Options) checkReachable() error {
 		return errors.New("allow has phone numbers only and the site sends no SMS, so nobody could sign in; write `sms <sender>`, or allow e-mail addresses such as *@example.com")
 	}
 	return nil
+}
+
+// checkGroups refuses groups where nothing says who is in one.
+func (o *Options) checkGroups() error {
+	if o.DirectoryRaw != nil {
+		return nil
+	}
+	isGroup := func(pattern string) bool { return strings.HasPrefix(pattern, groupPrefix) }
+	option := ""
+	switch {
+	case slices.ContainsFunc(o.Allow, isGroup):
+		option = "allow"
+	case slices.ContainsFunc(o.Deny, isGroup):
+		option = "deny"
+	case slices.ContainsFunc(o.Protect, func(p Protection) bool { return len(p.Groups) > 0 }):
+		option = "protect"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s names a group, and nothing says who is in it; write `directory file <path>` or `directory http <url>`", option)
 }
 
 // checkSecret judges a secret by its length. The error holds nothing of it.

@@ -28,7 +28,11 @@ type Options struct {
 	// the app is told who is signed in.
 	Protect []Protection `json:"protect,omitempty"`
 
-	// Paths that need no session though they are below a protected one. The
+	// Paths that need a second factor in the session, and so a session. Default:
+	// none.
+	RequireMFA []SecondFactor `json:"require_mfa,omitempty"`
+
+	// Paths that need no session though they are below one that does. The
 	// longest path that matches decides; of equals this, so that a site can
 	// open what is protected by default.
 	Public []string `json:"public,omitempty"`
@@ -41,6 +45,10 @@ type Options struct {
 
 	// Who may not sign in, whatever `allow` says.
 	Deny []string `json:"deny,omitempty"`
+
+	// Who may sign in, one by one, and what else is known of them. Who isn't
+	// in it may not; `allow` and `deny` judge those who are. Default: none.
+	DirectoryRaw json.RawMessage `json:"directory,omitempty" caddy:"namespace=otp.directories inline_key=directory"`
 
 	// How e-mails are sent; the first sender that takes a message delivers
 	// it. Required unless `public_url` is a loopback host, where the default
@@ -196,9 +204,11 @@ func (o Options) over(defaults Options) Options {
 	o.Path = nearer(o.Path, defaults.Path)
 	o.APIs = nearerList(o.APIs, defaults.APIs)
 	o.Protect = nearerList(o.Protect, defaults.Protect)
+	o.RequireMFA = nearerList(o.RequireMFA, defaults.RequireMFA)
 	o.Public = nearerList(o.Public, defaults.Public)
 	o.Allow = nearerList(o.Allow, defaults.Allow)
 	o.Deny = nearerList(o.Deny, defaults.Deny)
+	o.DirectoryRaw = nearerList(o.DirectoryRaw, defaults.DirectoryRaw)
 	o.EmailRaw = nearerList(o.EmailRaw, defaults.EmailRaw)
 	o.SMSRaw = nearerList(o.SMSRaw, defaults.SMSRaw)
 	o.SMSCountries = nearerList(o.SMSCountries, defaults.SMSCountries)

@@ -22,6 +22,11 @@ type Config struct {
 	Rules   Rules
 	// LoginPath is the path of the login page.
 	LoginPath string
+	// FormPath is the path of the page that asks whether to send a form that
+	// was kept.
+	FormPath string
+	// MFAPath is the path of the page where a session gets its second factor.
+	MFAPath string
 	// TokenCookies are names of cookies in which the browser clients of an API
 	// keep their tokens. The app may have its own of these names; it doesn't
 	// get ours.
@@ -41,12 +46,20 @@ type Config struct {
 // Gate decides on the requests for the app.
 type Gate struct {
 	Config
+	// Browser is the cookie of known browsers.
+	Browser BrowserCookie
+	// Forms are those that are kept for browsers whose session is over.
+	Forms *Forms
+
 	hidden []string
 }
 
 // New returns a gate.
 func New(c Config) *Gate {
-	return &Gate{Config: c, hidden: append([]string{c.Cookie.Name}, c.HiddenCookies...)}
+	g := &Gate{Config: c, Browser: newBrowserCookie(c)}
+	g.Forms = newForms(g)
+	g.hidden = append([]string{c.Cookie.Name, g.Browser.cookie.name, g.Forms.cookie.name}, c.HiddenCookies...)
+	return g
 }
 
 // Next is the app.
@@ -58,21 +71,28 @@ type Next func(w http.ResponseWriter, r *http.Request) error
 func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	refuseTunnel(r.Header)
 	visitor, err := g.Identify(r)
-	need := g.Rules.Need(r.URL)
+	need := g.need(r)
 	if need.Session && !visitor.SignedIn() {
 		switch {
 		case err != nil:
 			g.failUnchecked(w, r, err)
 			return nil
-		case !wire.IsPreflight(r) || r.Header.Get("Upgrade") != "":
+		case !mayPassAsPreflight(r):
 			g.refuse(w, r)
 			return nil
 		}
 		makeHarmless(r)
 	}
 	if visitor.SignedIn() {
-		if !need.admits(visitor.Session.Person) {
+		switch {
+		case !need.admits(visitor.Session.Person):
 			g.forbid(w, r)
+			return nil
+		case !need.hasFactor(visitor.Session, g.Cookie.Now()):
+			return g.demandFactor(w, r, visitor, next)
+		}
+		if err := g.Forms.replay(r, visitor.Session); err != nil {
+			g.failForm(w, r, err)
 			return nil
 		}
 		setIdentity(r.Header, visitor.Session)
@@ -90,6 +110,12 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	}
 	hideCookies(r.Header, g.isOurCookie)
 	return next(w, r)
+}
+
+// mayPassAsPreflight tells requests that browsers make without credentials,
+// and that pass without them.
+func mayPassAsPreflight(r *http.Request) bool {
+	return wire.IsPreflight(r) && r.Header.Get("Upgrade") == ""
 }
 
 // makeHarmless takes from a preflight what could turn it into another

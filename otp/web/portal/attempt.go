@@ -4,6 +4,7 @@ package portal
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
@@ -12,21 +13,25 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
-	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
 const (
 	// attemptLifetime is how long a sign-in can take: a code's longest life
 	// and some time to ask for another.
 	attemptLifetime = 15 * time.Minute
-	// maxReturnPath bounds what is kept of where to go afterwards, so that the
-	// sealed cookie stays below the 4096 bytes that browsers keep.
-	maxReturnPath = 1 << 10
+	// maxReturnPath keeps the sealed cookie below the 4096 bytes that browsers
+	// keep.
+	maxReturnPath = gate.MaxReturnPath
 )
 
-// attempt is a sign-in under way, between asking for a code and typing it.
+// attempt is a sign-in or a second factor under way, between asking for a code
+// and typing it.
 type attempt struct {
-	Channel otp.Channel `json:"ch"`
+	// Purpose is what the code is for; empty: a login.
+	Purpose otp.Purpose `json:"p,omitempty"`
+	// Session is the one that a second factor is for.
+	Session otp.SessionID `json:"s,omitempty"`
+	Channel otp.Channel   `json:"ch"`
 	// Typed is the address as messages go to it.
 	Typed string   `json:"a"`
 	Form  otp.Form `json:"f"`
@@ -44,29 +49,23 @@ type attempt struct {
 
 // attempts keeps attempts in the browser, sealed.
 type attempts struct {
-	name    string
-	secure  bool
+	cookie  gate.HostCookie
 	service *otp.Service
-	sealer  *otp.Sealer
 	now     func() time.Time
 }
+
+const startUse = "start"
 
 // StartCookieName returns the name of the cookie that a sign-in under way is
 // kept in; the app has no business with it.
 func StartCookieName(session *gate.SessionCookie) string {
-	// It is for this host alone even where sessions are for a whole domain.
-	if host, ok := strings.CutPrefix(session.Name, "__Secure-"); ok {
-		return "__Host-" + host + "-start"
-	}
-	return session.Name + "-start"
+	return gate.HostCookieName(session, startUse)
 }
 
 func newAttempts(g *gate.Gate) attempts {
 	return attempts{
-		name:    StartCookieName(g.Cookie),
-		secure:  g.Cookie.Secure,
+		cookie:  gate.NewHostCookie(g.Cookie, g.Service.Keys(), startUse, g.Service.Realm()),
 		service: g.Service,
-		sealer:  g.Service.Keys().Sealer("start cookie"),
 		now:     g.Cookie.Now,
 	}
 }
@@ -80,46 +79,30 @@ func (s attempts) set(h http.Header, a attempt) error {
 	if err := encoder.Encode(a); err != nil {
 		return err
 	}
-	cookie := s.cookie(s.sealer.SealText(plain.Bytes(), s.service.Realm()))
-	cookie.MaxAge = int(attemptLifetime / time.Second)
-	h.Add("Set-Cookie", cookie.String())
+	s.cookie.Set(h, plain.Bytes(), attemptLifetime)
 	return nil
 }
 
 // clear takes the attempt from the browser.
-func (s attempts) clear(h http.Header) {
-	cookie := s.cookie("")
-	cookie.MaxAge = -1
-	h.Add("Set-Cookie", cookie.String())
-}
+func (s attempts) clear(h http.Header) { s.cookie.Clear(h) }
 
-func (s attempts) cookie(value string) *http.Cookie {
-	return &http.Cookie{
-		Name:     s.name,
-		Value:    value,
-		Path:     "/",
-		Secure:   s.secure,
-		HttpOnly: true,
-		SameSite: http.SameSiteLaxMode,
-	}
-}
-
-// read returns the attempt that a request belongs to.
-func (s attempts) read(r *http.Request) (a attempt, ok bool) {
-	value, ok := wire.SoleCookie(r, s.name)
-	if !ok {
+// read returns the attempt for a purpose that a request belongs to.
+func (s attempts) read(r *http.Request, purpose otp.Purpose) (a attempt, ok bool) {
+	plain, ok := s.cookie.Read(r)
+	if !ok || json.Unmarshal(plain, &a) != nil || s.now().Unix() >= a.Expires || cmp.Or(a.Purpose, otp.Login) != purpose {
 		return a, false
 	}
-	plain, _, err := s.sealer.OpenText(value, s.service.Realm())
-	if err != nil || json.Unmarshal(plain, &a) != nil || s.now().Unix() >= a.Expires {
-		return a, false
-	}
+	var err error
 	a.address, err = s.service.ParseAddress(a.Channel, a.Typed)
 	return a, err == nil
 }
 
-// returnPath is where to go after a sign-in: a path on this site.
+// returnPath is where to go after a sign-in: a path on this site. Of one that
+// is too long the fragment goes first.
 func returnPath(address string) string {
+	if len(address) > maxReturnPath {
+		address, _, _ = strings.Cut(address, "#")
+	}
 	if len(address) > maxReturnPath {
 		return "/"
 	}

@@ -37,6 +37,11 @@ func tour(t *testing.T, language string) map[string]answer {
 	pages["link malformed"] = b.post(link, url.Values{"token": {"x", "y"}})
 	b.post(link, url.Values{"token": {token}}).redirects(t, "/")
 	pages["login signed in"] = b.get(login + "?return_to=%2Fprivate")
+	pages["mfa"] = b.get(mfa + "?return_to=%2Fvault")
+	b.post(mfa, url.Values{"to": {"0"}, "return_to": {"/vault"}}).redirects(t, mfa)
+	code := s.Message().Code
+	pages["verify mfa"] = b.get(mfa)
+	pages["verify mfa refused"] = b.post(mfa, url.Values{"code": {webtest.OtherCode(code)}})
 	pages["logout"] = b.get(logout)
 	pages["method"] = b.do(httptest.NewRequest(http.MethodDelete, login, nil))
 	foreign := newPost(login, nil)
@@ -93,6 +98,7 @@ func TestHeaders(t *testing.T) {
 		for _, want := range []string{
 			"default-src 'none'", "img-src data:", "base-uri 'none'", "frame-ancestors 'none'",
 			"style-src '" + hashSource(textOf(element(a.document(t), "style"))) + "'",
+			"script-src '" + hashSource(fragment) + "'",
 		} {
 			if !slices.Contains(policy, want) {
 				t.Errorf("%s: policy %q lacks %s", name, policy, want)
@@ -140,11 +146,14 @@ func TestPagesAreSelfContained(t *testing.T) {
 }
 
 // local are the addresses that a page may name.
-var local = regexp.MustCompile(`^/(\.otp/(login|verify|link|logout))?(\?return_to=%2F[a-z]*)?$|^/private$|^data:,$`)
+var local = regexp.MustCompile(`^/(\.otp/(login|verify|link|logout|mfa))?(\?return_to=%2F[a-z]*)?$|^/private$|^data:,$`)
 
 func checkElement(t *testing.T, page string, n *html.Node) {
 	t.Helper()
-	if slices.Contains([]string{"script", "img", "iframe", "object", "base", "b"}, n.Data) {
+	if n.Data == "script" && textOf(n) != fragment {
+		t.Errorf("%s has the script %s", page, textOf(n))
+	}
+	if slices.Contains([]string{"img", "iframe", "object", "base", "b"}, n.Data) {
 		t.Errorf("%s has <%s>", page, n.Data)
 	}
 	for _, a := range n.Attr {

@@ -19,11 +19,14 @@ var files embed.FS
 
 var (
 	style     = mustRead("pages/style.css")
+	fragment  = mustRead("pages/fragment.js")
 	templates = map[kind]*template.Template{
 		loginKind:    mustParse("pages/login.html"),
 		signedInKind: mustParse("pages/signedin.html"),
 		verifyKind:   mustParse("pages/verify.html"),
+		factorsKind:  mustParse("pages/factors.html"),
 		linkKind:     mustParse("pages/link.html"),
+		formKind:     mustParse("pages/form.html"),
 		logoutKind:   mustParse("pages/logout.html"),
 		messageKind:  mustParse("pages/message.html"),
 	}
@@ -41,11 +44,12 @@ func mustParse(name string) *template.Template {
 	return template.Must(template.ParseFS(files, "pages/layout.html", name))
 }
 
-// policies are the pages' Content-Security-Policy: nothing is loaded, run or
-// framed, and the one style sheet is the one that we wrote. The icon is an empty
-// one in the page, so that no browser asks the app for one.
+// policies are the pages' Content-Security-Policy: nothing is loaded or
+// framed, and the one style sheet and the one script are those that we wrote.
+// The icon is an empty one in the page, so that no browser asks the app for one.
 var (
-	basePolicy = "default-src 'none'; style-src '" + hashSource(style) + "'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+	basePolicy = "default-src 'none'; style-src '" + hashSource(style) + "'; script-src '" + hashSource(fragment) +
+		"'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 	formPolicy = basePolicy + "; form-action 'self'"
 )
 
@@ -61,7 +65,9 @@ const (
 	loginKind kind = iota
 	signedInKind
 	verifyKind
+	factorsKind
 	linkKind
+	formKind
 	logoutKind
 	messageKind
 )
@@ -89,11 +95,17 @@ type page struct {
 // Style is the style sheet.
 func (*page) Style() template.CSS { return template.CSS(style) }
 
+// CarryFragment is the script that keeps the fragment of the address that a
+// visitor wanted. Without it only that is lost.
+func (*page) CarryFragment() template.JS { return template.JS(fragment) }
+
 // leavesSite reports whether the page's form leads on to an address of the
-// app's choice. Chromium holds a form-action against redirects after the
+// app's choice, or is answered by the app. Chromium holds a form-action against redirects after the
 // post too, so that an app which sends people on to another origin (the
 // callback of an OAuth client) could not be signed in to.
-func (p *page) leavesSite() bool { return p.kind == verifyKind || p.kind == linkKind }
+func (p *page) leavesSite() bool {
+	return p.kind == verifyKind || p.kind == linkKind || p.kind == formKind
+}
 
 func (p *portal) render(w http.ResponseWriter, status int, page *page) {
 	var body bytes.Buffer
