@@ -3,9 +3,7 @@
 package portal
 
 import (
-	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -66,14 +64,7 @@ func newAttempts(g *gate.Gate) attempts {
 // set gives the browser an attempt.
 func (s attempts) set(h http.Header, a attempt) error {
 	a.Expires = s.now().Add(attemptLifetime).Unix()
-	var plain bytes.Buffer
-	encoder := json.NewEncoder(&plain)
-	encoder.SetEscapeHTML(false) // a query's ampersands would take six bytes each
-	if err := encoder.Encode(a); err != nil {
-		return err
-	}
-	s.cookie.Set(h, plain.Bytes(), attemptLifetime)
-	return nil
+	return s.cookie.Set(h, a, attemptLifetime)
 }
 
 // clear takes the attempt from the browser.
@@ -81,8 +72,7 @@ func (s attempts) clear(h http.Header) { s.cookie.Clear(h) }
 
 // read returns the attempt that a request belongs to.
 func (s attempts) read(r *http.Request) (a attempt, ok bool) {
-	plain, ok := s.cookie.Read(r)
-	if !ok || json.Unmarshal(plain, &a) != nil || s.now().Unix() >= a.Expires {
+	if !s.cookie.Read(r, &a) || s.now().Unix() >= a.Expires {
 		return a, false
 	}
 	var err error
