@@ -100,6 +100,10 @@ var german = Words{
 		NotFound:         "Unter dieser Adresse gibt es keine Seite.",
 		ForbiddenTitle:   "Diese Seite ist nicht für Sie",
 		Forbidden:        "Sie sind angemeldet, aber diese Seite ist für andere. Wenn Sie sie brauchen, fragen Sie, wer diese Website betreibt.",
+
+		NotForSiteTitle: "Hier können Sie sich nicht anmelden",
+		NotForSite:      "Sie sind als {address} angemeldet, aber nicht für diese Website. Wenn Sie sie brauchen, fragen Sie, wer sie betreibt.",
+		NoCookies:       "Ihr Browser behält die Cookies von {site} nicht, daher kann niemand angemeldet werden. Lassen Sie sie zu und versuchen Sie es noch einmal.",
 	},
 	Second: Unit{"1 Sekunde", "{n} Sekunden"},
 	Minute: Unit{"1 Minute", "{n} Minuten"},

@@ -100,6 +100,10 @@ var english = Words{
 		NotFound:         "There is no page at this address.",
 		ForbiddenTitle:   "You can't open this page",
 		Forbidden:        "You are signed in, but this page is for others. If you need it, ask whoever runs this site.",
+
+		NotForSiteTitle: "You can't sign in here",
+		NotForSite:      "You are signed in as {address}, but not for this site. If you need it, ask whoever runs it.",
+		NoCookies:       "Your browser doesn't keep the cookies of {site}, so nobody can be signed in. Allow them, then try again.",
 	},
 	Second: Unit{"1 second", "{n} seconds"},
 	Minute: Unit{"1 minute", "{n} minutes"},

@@ -88,6 +88,11 @@ type PageWords struct {
 	// ForbiddenTitle and Forbidden are for who is signed in and may not open
 	// a page.
 	ForbiddenTitle, Forbidden string
+	// NotForSiteTitle and NotForSite are for who is signed in at another site
+	// and may not sign in at this one.
+	NotForSiteTitle, NotForSite string
+	// NoCookies is for browsers that don't keep the session of {site}.
+	NoCookies string
 }
 
 // Fill replaces {name} in a wording by the value that follows the name in

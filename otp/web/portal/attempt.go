@@ -53,12 +53,15 @@ type attempts struct {
 
 // StartCookieName returns the name of the cookie that a sign-in under way is
 // kept in; the app has no business with it.
-func StartCookieName(session *gate.SessionCookie) string {
-	// It is for this host alone even where sessions are for a whole domain.
+func StartCookieName(session *gate.SessionCookie) string { return hostCookieName(session, "-start") }
+
+// hostCookieName returns the name of a cookie that is for this host alone even
+// where sessions are for a whole domain.
+func hostCookieName(session *gate.SessionCookie, suffix string) string {
 	if host, ok := strings.CutPrefix(session.Name, "__Secure-"); ok {
-		return "__Host-" + host + "-start"
+		return "__Host-" + host + suffix
 	}
-	return session.Name + "-start"
+	return session.Name + suffix
 }
 
 func newAttempts(g *gate.Gate) attempts {
@@ -74,31 +77,40 @@ func newAttempts(g *gate.Gate) attempts {
 // set gives the browser an attempt.
 func (s attempts) set(h http.Header, a attempt) error {
 	a.Expires = s.now().Add(attemptLifetime).Unix()
-	var plain bytes.Buffer
-	encoder := json.NewEncoder(&plain)
-	encoder.SetEscapeHTML(false) // a query's ampersands would take six bytes each
-	if err := encoder.Encode(a); err != nil {
+	plain, err := compact(a)
+	if err != nil {
 		return err
 	}
-	cookie := s.cookie(s.sealer.SealText(plain.Bytes(), s.service.Realm()))
+	cookie := hostCookie(s.name, s.sealer.SealText(plain, s.service.Realm()), s.secure)
 	cookie.MaxAge = int(attemptLifetime / time.Second)
 	h.Add("Set-Cookie", cookie.String())
 	return nil
 }
 
+// compact is a value's JSON with a query's ampersands as they are: escaped they
+// would take six bytes each.
+func compact(value any) ([]byte, error) {
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return plain.Bytes(), err
+}
+
 // clear takes the attempt from the browser.
 func (s attempts) clear(h http.Header) {
-	cookie := s.cookie("")
+	cookie := hostCookie(s.name, "", s.secure)
 	cookie.MaxAge = -1
 	h.Add("Set-Cookie", cookie.String())
 }
 
-func (s attempts) cookie(value string) *http.Cookie {
+// hostCookie returns a cookie that is for this host alone.
+func hostCookie(name, value string, secure bool) *http.Cookie {
 	return &http.Cookie{
-		Name:     s.name,
+		Name:     name,
 		Value:    value,
 		Path:     "/",
-		Secure:   s.secure,
+		Secure:   secure,
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode,
 	}

@@ -32,6 +32,9 @@ func (p *portal) logout(w http.ResponseWriter, r *http.Request) {
 	}
 	p.Gate.Cookie.Clear(w.Header())
 	p.attempts.clear(w.Header())
+	if p.handsOff() {
+		p.setHandoff(w.Header(), "", -1)
+	}
 	if failure != nil {
 		p.report(r, failure)
 		wire.SetRetryAfter(w.Header(), failure)
@@ -48,11 +51,16 @@ func (p *portal) logout(w http.ResponseWriter, r *http.Request) {
 // signedIn returns the session of the browser's cookie if it holds. A bearer
 // token is a program's and has no say here.
 func (p *portal) signedIn(r *http.Request) (x otp.Session, ok bool) {
+	visitor, err := p.visitor(r)
+	return visitor.Session, err == nil && visitor.SignedIn()
+}
+
+// visitor returns who the browser's cookies say makes a request.
+func (p *portal) visitor(r *http.Request) (gate.Visitor, error) {
 	browser := *r
 	browser.Header = r.Header.Clone()
 	browser.Header.Del("Authorization")
-	visitor, err := p.Gate.Identify(&browser)
-	return visitor.Session, err == nil && visitor.SignedIn()
+	return p.Gate.Identify(&browser)
 }
 
 // sessions returns the sessions in the browser's cookies, whether or not they

@@ -84,16 +84,18 @@ type page struct {
 	coolDown string
 	// badAddress words that an address can't be one, and what can.
 	badAddress string
+	// leads says that the page's form leads on to another site.
+	leads bool
 }
 
 // Style is the style sheet.
 func (*page) Style() template.CSS { return template.CSS(style) }
 
 // leavesSite reports whether the page's form leads on to an address of the
-// app's choice. Chromium holds a form-action against redirects after the
+// app's choice, or to the realm's home. Chromium holds a form-action against redirects after the
 // post too, so that an app which sends people on to another origin (the
 // callback of an OAuth client) could not be signed in to.
-func (p *page) leavesSite() bool { return p.kind == verifyKind || p.kind == linkKind }
+func (p *page) leavesSite() bool { return p.kind == verifyKind || p.kind == linkKind || p.leads }
 
 func (p *portal) render(w http.ResponseWriter, status int, page *page) {
 	var body bytes.Buffer
