@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -206,18 +205,21 @@ func covered(path string) string {
 	return strings.ToLower(strings.TrimRight(strings.TrimSuffix(path, "*"), "/"))
 }
 
-// checkPublic judges a site's exceptions by the rules that they are from. A
-// site may open what is protected by default, and a default may have
-// exceptions from what only some sites protect.
-func checkPublic(site, defaults Options) error {
-	inherited := slices.Equal(site.Public, defaults.Public)
-	if len(site.Public) > 0 && len(site.Protect) == 0 && !inherited {
+// checkPublic judges a site's exceptions by the rules that they are from. Its
+// levels are the nearest first. A site may open what is protected by default,
+// and a default may have exceptions from what only some sites protect.
+func checkPublic(levels []Options) error {
+	public := slices.IndexFunc(levels, func(o Options) bool { return len(o.Public) > 0 })
+	protect := slices.IndexFunc(levels, func(o Options) bool { return len(o.Protect) > 0 })
+	switch {
+	case protect < 0 && public == 0:
 		return errors.New("public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it")
+	case protect < 0:
+		return nil
+	case public != protect:
+		return checkRules(levels[protect].Protect, nil)
 	}
-	if inherited == reflect.DeepEqual(site.Protect, defaults.Protect) {
-		return checkRules(site.Protect, site.Public)
-	}
-	return nil
+	return checkRules(levels[protect].Protect, levels[public].Public)
 }
 
 // checkReachable refuses patterns that leave nobody who could get a code.

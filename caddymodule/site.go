@@ -10,15 +10,17 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-otp/caddy-otp/otp/token"
 	"github.com/caddy-otp/caddy-otp/otp/web"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
 	"github.com/caddy-otp/caddy-otp/otp/web/portal"
 )
 
-// newSite builds a site from the handler's options, with those of the app
-// already merged in.
-func (h *Handler) newSite(ctx caddy.Context, app *App) (*web.Site, error) {
+// newSite builds a site from the handler's options, with those of the farther
+// levels already merged in.
+func (h *Handler) newSite(ctx caddy.Context, app *App, levels []Options) (*web.Site, error) {
+	if h.PublicURL == "" && levels[1].PublicURL != "" {
+		return nil, errors.New("otp needs the site's own address; write `public_url https://app.example.com` into its block (the realm's is where its sites sign in)")
+	}
 	if h.PublicURL == "" {
 		return nil, errors.New("otp needs the site's address; write `public_url https://app.example.com` into its block")
 	}
@@ -31,7 +33,7 @@ func (h *Handler) newSite(ctx caddy.Context, app *App) (*web.Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	site, err := h.newSiteAt(ctx, app, publicURL, repl)
+	site, err := h.newSiteAt(ctx, app, levels, publicURL, repl)
 	if err != nil {
 		return nil, fmt.Errorf("site %s: %w", publicURL, err)
 	}
@@ -47,8 +49,8 @@ func (o *Options) rules() gate.Rules {
 	return gate.NewRules(protect, nil, o.Public)
 }
 
-func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, repl *caddy.Replacer) (*web.Site, error) {
-	if err := checkPublic(h.Options, app.Options); err != nil {
+func (h *Handler) newSiteAt(ctx caddy.Context, app *App, levels []Options, publicURL *url.URL, repl *caddy.Replacer) (*web.Site, error) {
+	if err := checkPublic(levels); err != nil {
 		return nil, err
 	}
 	if err := h.resolve(repl); err != nil {
@@ -57,17 +59,24 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 	if err := h.check(publicURL); err != nil {
 		return nil, err
 	}
-	if err := app.claimRealm(publicURL.Host); err != nil {
-		return nil, err
-	}
-	service, err := h.newService(ctx, app, publicURL)
+	realm, err := h.realmOf(app, publicURL)
 	if err != nil {
 		return nil, err
 	}
-	issuer := token.NewIssuer(service)
-	app.issuers = append(app.issuers, issuer)
+	if err := app.claimSite(publicURL.Host, realm); err != nil {
+		return nil, err
+	}
+	service, err := h.newService(ctx, app, realm, publicURL)
+	if err != nil {
+		return nil, err
+	}
+	issuer := app.issuer(service)
 	cookie := h.sessionCookie(service)
 	path := cmp.Or(h.Path, portal.DefaultPath)
+	home, err := h.home(app, levels, publicURL, path, repl)
+	if err != nil {
+		return nil, err
+	}
 	door := gate.New(gate.Config{
 		Service:       service,
 		Issuer:        issuer,
@@ -75,10 +84,10 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 		Rules:         h.rules(),
 		LoginPath:     portal.LoginPath(path),
 		TokenCookies:  h.tokenCookies(),
-		HiddenCookies: []string{portal.StartCookieName(cookie)},
+		HiddenCookies: []string{portal.StartCookieName(cookie), portal.HandoffCookieName(cookie)},
 		OnIdentity:    setUser,
 	})
-	apis := h.newAPIs(service, issuer, door, path, ctx.Slogger())
+	apis := h.newAPIs(service, issuer, door, path, home, ctx.Slogger())
 	if err := checkPagesApart(path, apis[1:]); err != nil {
 		return nil, err
 	}

@@ -33,7 +33,13 @@ type site struct {
 // setting changes what a site is made of.
 type setting func(domain *otp.Config, pages *Config)
 
-func newSite(t *testing.T, settings ...setting) *site {
+func newSite(t testing.TB, settings ...setting) *site {
+	t.Helper()
+	return newSiteIn(t, webtest.Options{}, settings...)
+}
+
+// newSiteIn is newSite where the options say.
+func newSiteIn(t testing.TB, options webtest.Options, settings ...setting) *site {
 	t.Helper()
 	s := &site{pages: Config{
 		Path:            DefaultPath,
@@ -43,15 +49,13 @@ func newSite(t *testing.T, settings ...setting) *site {
 		SessionLifetime: 7 * 24 * time.Hour,
 	}}
 	s.pages.Code.Keep = 3
-	options := webtest.Options{
-		Protect: []string{"/private"},
-		NoKey:   true,
-		Domain: func(c *otp.Config) {
-			c.Throttles = otp.DefaultThrottles()
-			for _, set := range settings {
-				set(c, &s.pages)
-			}
-		},
+	options.Protect = []string{"/private"}
+	options.NoKey = true
+	options.Domain = func(c *otp.Config) {
+		c.Throttles = otp.DefaultThrottles()
+		for _, set := range settings {
+			set(c, &s.pages)
+		}
 	}
 	s.Site = webtest.New(t, options, func(w *webtest.Site) wire.API {
 		s.pages.Gate, s.pages.Logger = w.Gate, w.Logger
