@@ -112,8 +112,10 @@ func parseSiteBlock(d *caddyfile.Dispenser, o *Options) error {
 	block := newBlock(d)
 	for block.next() {
 		switch d.Val() {
-		case "secret", "store", "realm":
+		case "secret", "store":
 			return d.Errf("%s is shared by all sites; write it into the otp block of the global options", d.Val())
+		case "realm":
+			return d.Errf("realms stand in the otp block of the global options; a site belongs to one by its name, as in `otp staff`")
 		}
 		if err := o.parse(d); err != nil {
 			return err

@@ -94,6 +94,10 @@ func adaptedModules(t *testing.T) map[string][]map[string]any {
 			if app, ok := node["otp"].(map[string]any); ok {
 				add("global", app)
 				options(app)
+				realms, _ := app["realms"].(map[string]any)
+				for _, realm := range realms {
+					options(realm.(map[string]any))
+				}
 				if store, ok := app["store"].(map[string]any); ok {
 					add("store "+store["store"].(string), store)
 				}
@@ -224,6 +228,8 @@ func withOption(t *testing.T, field reflect.StructField, text string) Options {
 		value.Set(reflect.ValueOf([]string{text}))
 	case reflect.TypeFor[[]json.RawMessage]():
 		value.Set(reflect.ValueOf([]json.RawMessage{json.RawMessage(text)}))
+	case reflect.TypeFor[[]Protection]():
+		value.Set(reflect.ValueOf([]Protection{{Paths: []string{text}}}))
 	case reflect.TypeFor[[]API]():
 		value.Set(reflect.ValueOf([]API{{Name: text}}))
 	case reflect.TypeFor[[]Throttle]():

@@ -67,20 +67,7 @@ func isolated(t *testing.T, config []byte) []byte {
 // and returns its otp handlers.
 func provision(t *testing.T, config []byte) ([]*Handler, error) {
 	t.Helper()
-	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	var c caddy.Config
-	if err := json.Unmarshal(config, &c); err != nil {
-		t.Fatal(err)
-	}
-	apps := c.AppsRaw
-	c.AppsRaw = nil
-	base, err := caddy.ProvisionContext(&c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.AppsRaw = apps
-	ctx, cancel := caddy.NewContext(base)
-	t.Cleanup(cancel)
+	ctx, apps := unprovisioned(t, config)
 	// The order of the apps, and so which error comes first, is else random.
 	if apps["http"] == nil {
 		_, err := ctx.App("otp")
@@ -95,6 +82,27 @@ func provision(t *testing.T, config []byte) ([]*Handler, error) {
 		handlers = append(handlers, handlersOf(server.Routes)...)
 	}
 	return handlers, nil
+}
+
+// unprovisioned returns the context of a configuration and its apps, none of
+// which is provisioned yet.
+func unprovisioned(t *testing.T, config []byte) (caddy.Context, caddy.ModuleMap) {
+	t.Helper()
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	var c caddy.Config
+	if err := json.Unmarshal(config, &c); err != nil {
+		t.Fatal(err)
+	}
+	apps := c.AppsRaw
+	c.AppsRaw = nil
+	base, err := caddy.ProvisionContext(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.AppsRaw = apps
+	ctx, cancel := caddy.NewContext(base)
+	t.Cleanup(cancel)
+	return ctx, apps
 }
 
 func handlersOf(routes caddyhttp.RouteList) []*Handler {
@@ -342,18 +350,18 @@ func TestProvisionRefusesJSON(t *testing.T) {
 		`"apis": [{"name": "auth0", "clients": [{}]}]`:               "a client needs an id; write `client <id>`",
 		`"apis": [{"name": "nestauth", "clients": [{"id": "web"}]}]`: `only api auth0 has clients; remove them`,
 		`"apis": [{"name": "auth0", "clients": [{"id": "a", "type": "spa", "secret": "hunter2 hunter2 hunter2 hunter2 hunter2"}]}]`: "client a: type spa can't keep a secret; remove the secret or write `type regular`",
-		`"allow": [""]`:                          `allow has a blank value; write one, or remove it`,
-		`"protect": [""]`:                        `protect has a blank value; write one, or remove it`,
-		`"protect": ["/"], "public": ["assets"]`: `public: "assets" is no path; it must begin with a slash, such as /admin`,
-		`"send": "email"`:                        `send: unknown "email"; write one of: code, link, both`,
-		`"default_country": "x"`:                 `country "x" is unknown; write ISO 3166 codes in capitals, such as DE or US`,
-		`"path": "/.otp/"`:                       `path "/.otp/": write a path in lower case without a slash at its end, such as /.otp`,
+		`"allow": [""]`:                                       `allow has a blank value; write one, or remove it`,
+		`"protect": [{"paths": [""]}]`:                        `protect has a blank value; write one, or remove it`,
+		`"protect": [{"paths": ["/"]}], "public": ["assets"]`: `public: "assets" is no path; it must begin with a slash, such as /admin`,
+		`"send": "email"`:                                     `send: unknown "email"; write one of: code, link, both`,
+		`"default_country": "x"`:                              `country "x" is unknown; write ISO 3166 codes in capitals, such as DE or US`,
+		`"path": "/.otp/"`:                                    `path "/.otp/": write a path in lower case without a slash at its end, such as /.otp`,
 		`"apis": [{"name": "auth0", "clients": [{"id": "a", "secret": "hunter2"}]}]`: "api auth0: client a: secret has 7 bytes; at least 32 are needed; make one with `openssl rand -base64 32`",
-		`"session": {"idle": "8d"}`:                   `session idle 8d is longer than the lifetime (7d, the default); write a shorter idle or a longer lifetime`,
-		`"session": {"idle": "2h", "lifetime": "1h"}`: `session idle 2h is longer than the lifetime (1h); write a shorter idle or a longer lifetime`,
-		`"protect": ["/x"], "public": ["/x/"]`:        `/x/ is in both protect and public; keep one`,
-		`"public": ["/x"]`:                            "public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it",
-		`"allow": ["+49*"]`:                           "allow has phone numbers only and the site sends no SMS, so nobody could sign in; write `sms <sender>`, or allow e-mail addresses such as *@example.com",
+		`"session": {"idle": "8d"}`:                         `session idle 8d is longer than the lifetime (7d, the default); write a shorter idle or a longer lifetime`,
+		`"session": {"idle": "2h", "lifetime": "1h"}`:       `session idle 2h is longer than the lifetime (1h); write a shorter idle or a longer lifetime`,
+		`"protect": [{"paths": ["/x"]}], "public": ["/x/"]`: `/x/ is in both protect and public; keep one`,
+		`"public": ["/x"]`:                                  "public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it",
+		`"allow": ["+49*"]`:                                 "allow has phone numbers only and the site sends no SMS, so nobody could sign in; write `sms <sender>`, or allow e-mail addresses such as *@example.com",
 		`"sms": [{"sender": "smtp", "host": "mail.example.com", "from": "login@example.com"}], "sms_countries": ["DE"]`: "sms: smtp delivers e-mails only; `sms http <url>` fits any provider",
 		`"email": [{"sender": "smtp", "host": "mail.example.com", "from": "login@example.com", "username": "alice"}]`:   `email: position 0: loading module 'smtp': provision otp.senders.smtp: smtp needs both username and password, or neither`,
 		`"email": [{"sender": "http", "url": "https://mail.example.com/{otp.password}"}]`:                               `email: position 0: loading module 'http': provision otp.senders.http: url: unknown placeholder; there are {otp.code}, {otp.html}, {otp.id}, {otp.link}, {otp.locale}, {otp.subject}, {otp.text}, {otp.to}`,

@@ -160,18 +160,19 @@ func (h *Handler) home(app *App, levels []Options, publicURL *url.URL, path stri
 		return "", fmt.Errorf("realm %s: %w", h.Realm, err)
 	}
 	defaults := defaultsOf(levels)
-	if err := defaults.resolve(repl); err != nil {
+	ofHome := Options{Path: defaults.Path, Session: defaults.Session} // what counts here
+	if err := ofHome.resolve(repl); err != nil {
 		return "", fmt.Errorf("realm %s: %w", h.Realm, err)
 	}
 	app.homes[h.Realm] = home.Host
-	homePath := cmp.Or(defaults.Path, portal.DefaultPath)
+	homePath := cmp.Or(ofHome.Path, portal.DefaultPath)
 	switch {
 	case *home == *publicURL:
 		if path != homePath {
 			return "", fmt.Errorf("path %s: this is the home of realm %s, whose other sites look for its pages at %s; "+
 				"write `path %s` into the realm's block instead", path, h.Realm, homePath, path)
 		}
-	case h.sharesCookie(defaults, home):
+	case sharesCookie(h.Session, ofHome.Session, home):
 		return "", nil
 	}
 	return home.String() + homePath, nil
@@ -179,12 +180,11 @@ func (h *Handler) home(app *App, levels []Options, publicURL *url.URL, path stri
 
 // sharesCookie reports whether a site's session cookie is the home's too,
 // which has its realm's options.
-func (h *Handler) sharesCookie(realm Options, home *url.URL) bool {
-	if h.Session == nil || realm.Session == nil || h.Session.Domain == "" {
+func sharesCookie(site, realm *Session, home *url.URL) bool {
+	if site == nil || realm == nil || site.Domain == "" {
 		return false
 	}
-	same := h.Session.Domain == realm.Session.Domain && h.Session.Cookie == realm.Session.Cookie
-	return same && realm.Session.checkDomain(home) == nil
+	return site.Domain == realm.Domain && site.Cookie == realm.Cookie && realm.checkDomain(home) == nil
 }
 
 // checkHomes refuses a home that is no site of its realm. It is asked once all

@@ -70,6 +70,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, levels []Options, publi
 	if err != nil {
 		return nil, err
 	}
+	app.services = append(app.services, service)
 	issuer := app.issuer(service)
 	cookie := h.sessionCookie(service)
 	path := cmp.Or(h.Path, portal.DefaultPath)

@@ -73,7 +73,7 @@ func TestPattern(t *testing.T) {
 func TestPatternRefused(t *testing.T) {
 	for _, text := range []string{
 		"", "*", "*@", "*@*", "*@*.", "*@.com", "*@a@b.com", "a*@acme.com", "*@a*.com", "*@*.*.com", "*@acme", "acme.com", "@acme.com",
-		"+", "+*", "+4a*", "+49**", "+*49", "+49", "group:admins", "jane doe@x.org",
+		"+", "+*", "+4a*", "+49**", "+*49", "+49", "group:", "group:a,b", "group:a b", "jane doe@x.org",
 	} {
 		if p, err := ParsePattern(text); err == nil {
 			t.Errorf("%q is read as %+v", text, p)
@@ -128,6 +128,27 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
+func TestAdmissionOfGroups(t *testing.T) {
+	for _, tc := range []struct {
+		allow, deny string
+		groups      []string
+		admits      bool
+	}{
+		{allow: "group:admins", groups: []string{"staff", "admins"}, admits: true},
+		{allow: "group:admins", groups: []string{"Admins", "admin", "admins2"}},
+		{allow: "group:admins"},
+		{allow: "group:admins *@acme.com", admits: true},
+		{deny: "group:guests", groups: []string{"guests"}},
+		{deny: "group:guests", groups: []string{"staff"}, admits: true},
+		{allow: "group:staff", deny: "group:guests", groups: []string{"staff", "guests"}},
+	} {
+		d := Admission{Allow: patterns(t, tc.allow), Deny: patterns(t, tc.deny)}
+		if got := d.Admits(email(t, "a@acme.com"), tc.groups); got != tc.admits {
+			t.Errorf("allow %q, deny %q: somebody in %q is admitted: %v", tc.allow, tc.deny, tc.groups, got)
+		}
+	}
+}
+
 func FuzzParsePattern(f *testing.F) {
 	for _, seed := range []string{"*@acme.com", "*@*.acme.com", "alice@x.org", "+49*", "+491701234567", "group:x"} {
 		f.Add(seed)
@@ -138,12 +159,12 @@ func FuzzParsePattern(f *testing.F) {
 			return
 		}
 		kinds := 0
-		for _, set := range []bool{p.exact != "", p.domain != "", p.prefix != ""} {
+		for _, set := range []bool{p.exact != "", p.domain != "", p.prefix != "", p.group != ""} {
 			if set {
 				kinds++
 			}
 		}
-		if kinds != 1 || p.channel != Email && p.channel != SMS {
+		if kinds != 1 || (p.group == "") != (p.channel == Email || p.channel == SMS) {
 			t.Fatalf("%q is read as %+v", text, p)
 		}
 		if p.Matches(Address{}, nil) {

@@ -97,12 +97,12 @@ func (c *Courier) sites(realm string) []*Service {
 	return c.services[realm]
 }
 
-// siteOf returns the site that a message was asked for at or, where it isn't
+// siteFor returns the site that a message was asked for at or, where it isn't
 // among sites, one that can send over the message's channel.
-func siteOf(sites []*Service, m Message) *Service {
+func siteFor(sites []*Service, m Message) *Service {
 	substitute := sites[0]
 	for _, s := range sites {
-		if s.site() == m.Site {
+		if s.host() == m.Site {
 			return s
 		}
 		if !substitute.HasSender(m.Channel) {
@@ -349,7 +349,7 @@ func send(ctx context.Context, sites []*Service, e Envelope) (Channel, error) {
 	if err != nil {
 		return "", err // a node that has the secret may claim it next
 	}
-	return m.Channel, siteOf(sites, m).send(ctx, m)
+	return m.Channel, siteFor(sites, m).send(ctx, m)
 }
 
 // send composes a message and hands it to the first of the channel's senders

@@ -110,8 +110,8 @@ func (s *Service) Realm() string { return s.realm }
 // PublicURL returns the site's address without a path or a slash at its end.
 func (s *Service) PublicURL() *url.URL { return s.publicURL }
 
-// site names the service among those of its realm.
-func (s *Service) site() string { return s.publicURL.Host }
+// host names the service among those of its realm.
+func (s *Service) host() string { return s.publicURL.Host }
 
 // Keys returns the deployment's keys.
 func (s *Service) Keys() *Keys { return s.keys }

@@ -70,7 +70,7 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 		Locale:   r.Locale,
 		Dialect:  r.Dialect,
 		Tenant:   r.Tenant,
-		Site:     s.site(),
+		Site:     s.host(),
 		Lifetime: challenge.Lifetime,
 	}
 	if r.Form.code() {

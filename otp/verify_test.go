@@ -181,9 +181,14 @@ func TestSessionRecords(t *testing.T) {
 	other := newHouse(t, func(c *Config) { c.Realm = "other.example.com" })
 	x := Session{
 		ID: h.newSessionID("07x"), Subject: "s", Address: phone(t, "+491701234567"), Method: ByLink, Dialect: "auth0", Client: "c", Tenant: "t", Scope: "openid",
+		Person: Person{
+			Addresses: []Address{RestoreAddress(Email, "jane@example.com"), RestoreAddress(SMS, "+491701234567")},
+			Groups:    []string{"admins", "staff"}, MFA: true,
+		},
+		Owner: h.owner("s"), Device: "Firefox on Linux", MFA: time.UnixMilli(3), MFAMethod: "sms",
 	}
 	r, err := h.sealSession(x, time.Hour, "tag")
-	if err != nil || r.ID != x.ID || r.Lifetime != time.Hour || r.Refresh != "tag" {
+	if err != nil || r.ID != x.ID || r.Lifetime != time.Hour || r.Refresh != "tag" || r.Owner != x.Owner {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	r.Created, r.Since = time.UnixMilli(2), time.UnixMilli(1)

@@ -121,23 +121,23 @@ func TestWatchRevoked(t *testing.T) {
 		for _, tc := range []struct {
 			name    string
 			id      SessionID
-			subject string
+			owner   string
 			created time.Time
 			revoked bool
 		}{
-			{"the session", "s1", "joe", before, true},
-			{"another", "s2", "joe", before, false},
-			{"an earlier one of the subject", "s3", "jane", before, true},
-			{"one of the same instant", "s3", "jane", now, true},
-			{"a later one", "s3", "jane", now.Add(time.Millisecond), false},
+			{"the session", "s1", h.owner("joe"), before, true},
+			{"another", "s2", h.owner("joe"), before, false},
+			{"an earlier one of the owner", "s3", h.owner("jane"), before, true},
+			{"one of the same instant", "s3", h.owner("jane"), now, true},
+			{"a later one", "s3", h.owner("jane"), now.Add(time.Millisecond), false},
 			{"of nobody", "", "", before, false},
 		} {
-			if got := h.watch.Revoked(tc.id, tc.subject, tc.created); got != tc.revoked {
+			if got := h.watch.Revoked(tc.id, tc.owner, tc.created); got != tc.revoked {
 				t.Errorf("%s: %v at once", tc.name, got)
 			}
 		}
 		time.Sleep(time.Hour)
-		if !h.watch.Revoked("s1", "joe", before) {
+		if !h.watch.Revoked("s1", h.owner("joe"), before) {
 			t.Error("forgotten too early")
 		}
 	})

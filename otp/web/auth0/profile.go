@@ -10,9 +10,17 @@ import (
 )
 
 // subject is the person's sub: the connection and the id that a start answers
-// with.
-func (d *Dialect) subject(a otp.Address) string {
-	return string(a.Channel()) + "|" + otp.SubjectHex(d.Service.Realm(), a)
+// with, or the directory's. One that has its connection already, as those of a
+// tenant that was left have, is taken whole.
+func (d *Dialect) subject(x otp.Session) string {
+	id := x.Subject
+	switch realm := d.Service.Realm(); {
+	case id == otp.Subject(realm, x.Address):
+		id = otp.SubjectHex(realm, x.Address)
+	case strings.Contains(id, "|"):
+		return id
+	}
+	return string(x.Address.Channel()) + "|" + id
 }
 
 // claimNames are all the claims of [Dialect.profile].
@@ -24,7 +32,7 @@ var claimNames = []string{
 // covers. The address that opened the session is verified by that.
 func (d *Dialect) profile(x otp.Session) map[string]any {
 	granted := parseScopes(x.Scope)
-	claims := map[string]any{"sub": d.subject(x.Address)}
+	claims := map[string]any{"sub": d.subject(x)}
 	address := x.Address.String()
 	if granted.has(scopeProfile) {
 		nickname, _, _ := strings.Cut(address, "@")

@@ -48,7 +48,7 @@ func (d *Dialect) issue(ctx context.Context, v otp.Verification) (tokenAnswer, e
 // Auth0's azp.
 func (d *Dialect) accessToken(ctx context.Context, x otp.Session) (string, error) {
 	return d.Issuer.SignAccess(ctx, x, d.AccessLifetime, map[string]any{
-		"sub":       d.subject(x.Address),
+		"sub":       d.subject(x),
 		"azp":       x.Client,
 		"client_id": x.Client,
 		"jti":       rand.Text(),

@@ -79,6 +79,11 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 		if g.OnIdentity != nil {
 			g.OnIdentity(r, visitor.Session)
 		}
+		if mayLast(r) {
+			followed, release := g.follow(w, r, visitor.Session, need)
+			defer release()
+			r = followed
+		}
 		if visitor.renew && r.Header.Get("Upgrade") == "" {
 			w = &renewingWriter{ResponseWriter: w, cookie: g.Cookie, session: visitor.Session}
 		}

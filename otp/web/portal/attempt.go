@@ -130,8 +130,12 @@ func (s attempts) read(r *http.Request) (a attempt, ok bool) {
 	return a, err == nil
 }
 
-// returnPath is where to go after a sign-in: a path on this site.
+// returnPath is where to go after a sign-in: a path on this site. Of one that
+// is too long the fragment goes first.
 func returnPath(address string) string {
+	if len(address) > maxReturnPath {
+		address, _, _ = strings.Cut(address, "#")
+	}
 	if len(address) > maxReturnPath {
 		return "/"
 	}

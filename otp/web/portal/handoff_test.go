@@ -583,7 +583,9 @@ func FuzzHandoff(f *testing.F) {
 	r := newRealm(f)
 	f.Fuzz(func(t *testing.T, request, ticket, secret string) {
 		for origin, query := range map[string]url.Values{webtest.Origin: {"request": {request}}, origin2: {"ticket": {ticket}}} {
-			b := r[origin].browser()
+			s := *r[origin]
+			s.Site = s.In(t)
+			b := s.browser()
 			b.cookies[handoffCookie] = secret
 			a := b.get(handoff + "?" + query.Encode())
 			if a.Status != http.StatusBadRequest || a.Header.Get("Location") != "" || b.hasSession() {

@@ -137,7 +137,7 @@ func TestLoginRefusesAddresses(t *testing.T) {
 		if attribute(input, "aria-invalid") != "true" || attribute(named(d, "name", "return_to"), "value") != "/private" {
 			t.Errorf("%q: form is %s", address, a.Body)
 		}
-		if element(d, "script") != nil || len(b.cookies) != 0 {
+		if strings.Count(a.Body, "<script") != 1 || len(b.cookies) != 0 {
 			t.Errorf("%q: cookies %v in %s", address, b.cookies, a.Body)
 		}
 	}

@@ -19,6 +19,7 @@ var files embed.FS
 
 var (
 	style     = mustRead("pages/style.css")
+	fragment  = mustRead("pages/fragment.js")
 	templates = map[kind]*template.Template{
 		loginKind:    mustParse("pages/login.html"),
 		signedInKind: mustParse("pages/signedin.html"),
@@ -41,11 +42,12 @@ func mustParse(name string) *template.Template {
 	return template.Must(template.ParseFS(files, "pages/layout.html", name))
 }
 
-// policies are the pages' Content-Security-Policy: nothing is loaded, run or
-// framed, and the one style sheet is the one that we wrote. The icon is an empty
-// one in the page, so that no browser asks the app for one.
+// policies are the pages' Content-Security-Policy: nothing is loaded or
+// framed, and the one style sheet and the one script are those that we wrote.
+// The icon is an empty one in the page, so that no browser asks the app for one.
 var (
-	basePolicy = "default-src 'none'; style-src '" + hashSource(style) + "'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+	basePolicy = "default-src 'none'; style-src '" + hashSource(style) + "'; script-src '" + hashSource(fragment) +
+		"'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 	formPolicy = basePolicy + "; form-action 'self'"
 )
 
@@ -90,6 +92,10 @@ type page struct {
 
 // Style is the style sheet.
 func (*page) Style() template.CSS { return template.CSS(style) }
+
+// CarryFragment is the script that keeps the fragment of the address that a
+// visitor wanted. Without it only that is lost.
+func (*page) CarryFragment() template.JS { return template.JS(fragment) }
 
 // leavesSite reports whether the page's form leads on to an address of the
 // app's choice, or to the realm's home. Chromium holds a form-action against redirects after the

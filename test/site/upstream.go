@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package firstlogin
+package site
 
 import (
 	"bufio"
@@ -12,13 +12,16 @@ import (
 	"testing"
 )
 
-// upstream is an app that answers with the very bytes that it received: a raw
+// Upstream is an app that answers with the very bytes that it received: a raw
 // socket, so that no HTTP library tidies a header up before it is looked at.
-type upstream struct {
-	addr string
+type Upstream struct {
+	// Addr is the host and port that it listens on.
+	Addr string
 }
 
-func newUpstream(t *testing.T) *upstream {
+// NewUpstream runs an app until the test ends. It answers `Upgrade: echo` by
+// an echo, and /stream with an event stream without an end.
+func NewUpstream(t *testing.T) *Upstream {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -34,7 +37,7 @@ func newUpstream(t *testing.T) *upstream {
 			go echo(conn)
 		}
 	}()
-	return &upstream{addr: listener.Addr().String()}
+	return &Upstream{Addr: listener.Addr().String()}
 }
 
 // echo answers one request with its head and its body, and the trailers.
