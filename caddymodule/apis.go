@@ -38,8 +38,9 @@ func (o *Options) tokenCookies() []string {
 	return nil
 }
 
-// newAPIs returns the pages, first, and the wire APIs that are on.
-func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate.Gate, path string, logger *slog.Logger) []wire.API {
+// newAPIs returns the pages, first, and the wire APIs that are on. home is the
+// address of the pages where the realm signs in, or "".
+func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate.Gate, path, home string, logger *slog.Logger) []wire.API {
 	var tokens Token
 	if h.Token != nil {
 		tokens = *h.Token
@@ -64,7 +65,7 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 		case "nestauth":
 			apis = append(apis, nestauth.New(nestauth.Config{
 				Dialect:        base,
-				LongestSession: max(refreshLifetime, h.sessionLifetime()),
+				LongestSession: h.longestSession(refreshLifetime),
 				SecureCookies:  service.PublicURL().Scheme == "https",
 			}))
 		case "autional":
@@ -84,11 +85,12 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 	pages := portal.New(portal.Config{
 		Gate:            door,
 		Path:            path,
-		SiteName:        service.Realm(),
+		SiteName:        service.PublicURL().Host,
 		Code:            h.codePolicy(defaultCodeLifetime, defaultSMSLifetime, defaultAttempts, h.keep()),
 		Send:            otp.Form(cmp.Or(h.Send, string(otp.FormBoth))),
 		SessionLifetime: h.sessionLifetime(),
 		FinishLink:      finishLink,
+		Home:            home,
 		Logger:          logger,
 	})
 	return append([]wire.API{pages}, apis...)

@@ -31,6 +31,11 @@ type App struct {
 	// Where codes, throttles and sessions are kept. Default: `bolt`.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=otp.stores inline_key=store"`
 
+	// What sites share that belong together, by the names under which they
+	// ask for it. Whoever is signed in at one site of a realm is so at all of
+	// them. Default: each site is a realm of its own.
+	Realms map[string]Options `json:"realms,omitempty"`
+
 	// Defaults for all sites.
 	Options
 
@@ -42,8 +47,9 @@ type App struct {
 	timeout time.Duration
 	courier *otp.Courier
 	watch   *otp.Watch
-	issuers []*token.Issuer
-	realms  map[string]bool
+	issuers map[string]*token.Issuer // by realm
+	sites   map[string]string        // the realms, by the hosts of public URLs
+	homes   map[string]string        // the hosts of homes, by realm
 	// services are those of the sites.
 	services []*otp.Service
 	// dismiss ends what the watch does for this configuration.
@@ -59,7 +65,12 @@ func (App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Slogger()
-	a.realms = make(map[string]bool)
+	a.issuers = make(map[string]*token.Issuer)
+	a.sites = make(map[string]string)
+	a.homes = make(map[string]string)
+	if err := a.checkRealms(); err != nil {
+		return err
+	}
 	secrets, err := a.resolveSecrets()
 	if err != nil {
 		return err
@@ -118,13 +129,13 @@ func (a *App) loadStoreModule(ctx caddy.Context) (Store, error) {
 	return store, nil
 }
 
-// claimRealm makes sure that a realm has one set of options.
-func (a *App) claimRealm(realm string) error {
-	if a.realms[realm] {
+// claimSite makes sure that a site has one set of options.
+func (a *App) claimSite(host, realm string) error {
+	if _, twice := a.sites[host]; twice {
 		return errors.New("two otp directives have this public_url; give each site its own " +
 			"(a site whose addresses have several ports counts once for each port)")
 	}
-	a.realms[realm] = true
+	a.sites[host] = realm
 	return nil
 }
 
@@ -132,6 +143,9 @@ func (a *App) claimRealm(realm string) error {
 // begins to deliver messages.
 func (a *App) Start() error {
 	if err := checkPlacement(a.ctx); err != nil {
+		return err
+	}
+	if err := a.checkHomes(); err != nil {
 		return err
 	}
 	a.warnOfOrder()
@@ -143,7 +157,7 @@ func (a *App) Start() error {
 	// A new site's first visitor needn't wait for its signing key to be made.
 	// Where the store isn't there yet, whoever needs the key loads it.
 	go func() {
-		for _, issuer := range a.issuers {
+		for _, issuer := range a.issuers { // one of each realm, for its key
 			_ = issuer.Prepare(context.Background())
 		}
 	}()

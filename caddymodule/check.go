@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -206,21 +205,31 @@ func covered(path string) string {
 	return strings.ToLower(strings.TrimRight(strings.TrimSuffix(path, "*"), "/"))
 }
 
-// checkPublic judges a site's exceptions by the rules that they are from. A
-// site may open what is protected by default, and a default may have
-// exceptions from what only some sites protect.
-func checkPublic(site, defaults Options) error {
-	inherited := slices.Equal(site.Public, defaults.Public)
-	if len(site.Public) > 0 && len(site.Protect) == 0 && len(site.RequireMFA) == 0 && !inherited {
+// checkPublic judges a site's exceptions by the rules that they are from. Its
+// levels are the nearest first. A site may open what is protected by default,
+// and a default may have exceptions from what only some sites protect.
+func checkPublic(levels []Options) error {
+	first := func(has func(Options) bool) int { return slices.IndexFunc(levels, has) }
+	public := first(func(o Options) bool { return len(o.Public) > 0 })
+	protect := first(func(o Options) bool { return len(o.Protect) > 0 })
+	factor := first(func(o Options) bool { return len(o.RequireMFA) > 0 })
+	if public == 0 && protect < 0 && factor < 0 {
 		return errors.New("public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it")
 	}
-	if inherited == reflect.DeepEqual(site.Protect, defaults.Protect) {
-		if err := checkRules(site.Protect, site.Public); err != nil {
+	// Only what stands at one level is a contradiction.
+	at := func(level int) []string {
+		if level == public && public >= 0 {
+			return levels[public].Public
+		}
+		return nil
+	}
+	if protect >= 0 {
+		if err := checkRules(levels[protect].Protect, at(protect)); err != nil {
 			return err
 		}
 	}
-	if inherited == reflect.DeepEqual(site.RequireMFA, defaults.RequireMFA) {
-		return checkFactorRules(site.RequireMFA, site.Public)
+	if factor >= 0 {
+		return checkFactorRules(levels[factor].RequireMFA, at(factor))
 	}
 	return nil
 }

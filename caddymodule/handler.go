@@ -28,6 +28,10 @@ func init() { caddy.RegisterModule((*Handler)(nil)) }
 // app, once in a site and without a matcher: it guards those headers on
 // every request.
 type Handler struct {
+	// The realm that the site belongs to, of those that the otp app has.
+	// Default: one of its own.
+	Realm string `json:"realm,omitempty"`
+
 	Options
 
 	logger      *zap.Logger
@@ -48,11 +52,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	app := module.(*App)
-	if len(h.SMSCountries) > 0 && len(h.SMSRaw) == 0 && len(app.SMSRaw) == 0 {
+	levels, err := h.levels(app)
+	if err != nil {
+		return err
+	}
+	defaults := defaultsOf(levels)
+	if len(h.SMSCountries) > 0 && len(h.SMSRaw) == 0 && len(defaults.SMSRaw) == 0 {
 		return errors.New("sms_countries has no sender; write `sms <sender>`, or remove it")
 	}
-	h.Options = h.Options.over(app.Options)
-	h.site, err = h.newSite(ctx, app)
+	h.Options = h.Options.over(defaults)
+	h.site, err = h.newSite(ctx, app, levels)
 	return err
 }
 

@@ -99,6 +99,10 @@ func adaptedModules(t *testing.T) map[string][]map[string]any {
 			if app, ok := node["otp"].(map[string]any); ok {
 				add("global", app)
 				options(app)
+				realms, _ := app["realms"].(map[string]any)
+				for _, realm := range realms {
+					options(realm.(map[string]any))
+				}
 				if store, ok := app["store"].(map[string]any); ok {
 					add("store "+store["store"].(string), store)
 				}

@@ -67,20 +67,7 @@ func isolated(t *testing.T, config []byte) []byte {
 // and returns its otp handlers.
 func provision(t *testing.T, config []byte) ([]*Handler, error) {
 	t.Helper()
-	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	var c caddy.Config
-	if err := json.Unmarshal(config, &c); err != nil {
-		t.Fatal(err)
-	}
-	apps := c.AppsRaw
-	c.AppsRaw = nil
-	base, err := caddy.ProvisionContext(&c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.AppsRaw = apps
-	ctx, cancel := caddy.NewContext(base)
-	t.Cleanup(cancel)
+	ctx, apps := unprovisioned(t, config)
 	// The order of the apps, and so which error comes first, is else random.
 	if apps["http"] == nil {
 		_, err := ctx.App("otp")
@@ -95,6 +82,27 @@ func provision(t *testing.T, config []byte) ([]*Handler, error) {
 		handlers = append(handlers, handlersOf(server.Routes)...)
 	}
 	return handlers, nil
+}
+
+// unprovisioned returns the context of a configuration and its apps, none of
+// which is provisioned yet.
+func unprovisioned(t *testing.T, config []byte) (caddy.Context, caddy.ModuleMap) {
+	t.Helper()
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	var c caddy.Config
+	if err := json.Unmarshal(config, &c); err != nil {
+		t.Fatal(err)
+	}
+	apps := c.AppsRaw
+	c.AppsRaw = nil
+	base, err := caddy.ProvisionContext(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.AppsRaw = apps
+	ctx, cancel := caddy.NewContext(base)
+	t.Cleanup(cancel)
+	return ctx, apps
 }
 
 func handlersOf(routes caddyhttp.RouteList) []*Handler {

@@ -75,12 +75,13 @@ func TestRequireMFAAndPublicOfTwoLevels(t *testing.T) {
 		refused        bool
 	}{
 		{"both the site's", Options{RequireMFA: factors, Public: public}, Options{}, true},
-		{"both the default's", Options{RequireMFA: factors, Public: public}, Options{RequireMFA: factors, Public: public}, true},
-		{"the site opens", Options{RequireMFA: factors, Public: public}, Options{RequireMFA: factors}, false},
-		{"the site requires", Options{RequireMFA: factors, Public: public}, Options{Public: public}, false},
+		{"both the default's", Options{}, Options{RequireMFA: factors, Public: public}, true},
+		{"the site opens", Options{Public: public}, Options{RequireMFA: factors}, false},
+		{"the site requires", Options{RequireMFA: factors}, Options{Public: public}, false},
 		{"an exception from it", Options{RequireMFA: factors, Public: []string{"/admin/health"}}, Options{}, false},
+		{"an exception from nothing", Options{Public: public}, Options{}, true},
 	} {
-		if err := checkPublic(tc.site, tc.defaults); (err != nil) != tc.refused {
+		if err := checkPublic([]Options{tc.site, {}, tc.defaults}); (err != nil) != tc.refused {
 			t.Errorf("%s: %v", tc.name, err)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
 )
 
-func (h *Handler) newService(ctx caddy.Context, app *App, publicURL *url.URL) (*otp.Service, error) {
+func (h *Handler) newService(ctx caddy.Context, app *App, realm string, publicURL *url.URL) (*otp.Service, error) {
 	allow, err := patterns(h.Allow)
 	if err != nil {
 		return nil, fmt.Errorf("allow: %w", err)
@@ -40,7 +40,7 @@ func (h *Handler) newService(ctx caddy.Context, app *App, publicURL *url.URL) (*
 		return nil, fmt.Errorf("public_url: %w", err)
 	}
 	return otp.NewService(otp.Config{
-		Realm:          publicURL.Host,
+		Realm:          realm,
 		PublicURL:      publicURL,
 		Keys:           app.keys,
 		Store:          app.store,
@@ -140,6 +140,16 @@ func (h *Handler) sessionLifetime() time.Duration {
 		return defaultSessionLifetime
 	}
 	return cmp.Or(time.Duration(h.Session.Lifetime), defaultSessionLifetime)
+}
+
+// longestSession is how long a session of the site's realm can last: the
+// realm's other sites, which may be other servers', have lifetimes of their
+// own.
+func (h *Handler) longestSession(refresh time.Duration) time.Duration {
+	if h.Realm != "" {
+		return maxSessionLifetime
+	}
+	return max(refresh, h.sessionLifetime())
 }
 
 // codePolicy returns what a code is, with an API's defaults for what the

@@ -11,15 +11,17 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-otp/caddy-otp/otp/token"
 	"github.com/caddy-otp/caddy-otp/otp/web"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
 	"github.com/caddy-otp/caddy-otp/otp/web/portal"
 )
 
-// newSite builds a site from the handler's options, with those of the app
-// already merged in.
-func (h *Handler) newSite(ctx caddy.Context, app *App) (*web.Site, error) {
+// newSite builds a site from the handler's options, with those of the farther
+// levels already merged in.
+func (h *Handler) newSite(ctx caddy.Context, app *App, levels []Options) (*web.Site, error) {
+	if h.PublicURL == "" && levels[1].PublicURL != "" {
+		return nil, errors.New("otp needs the site's own address; write `public_url https://app.example.com` into its block (the realm's is where its sites sign in)")
+	}
 	if h.PublicURL == "" {
 		return nil, errors.New("otp needs the site's address; write `public_url https://app.example.com` into its block")
 	}
@@ -32,7 +34,7 @@ func (h *Handler) newSite(ctx caddy.Context, app *App) (*web.Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	site, err := h.newSiteAt(ctx, app, publicURL, repl)
+	site, err := h.newSiteAt(ctx, app, levels, publicURL, repl)
 	if err != nil {
 		return nil, fmt.Errorf("site %s: %w", publicURL, err)
 	}
@@ -52,8 +54,8 @@ func (o *Options) rules() gate.Rules {
 	return gate.NewRules(protect, factors, o.Public)
 }
 
-func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, repl *caddy.Replacer) (*web.Site, error) {
-	if err := checkPublic(h.Options, app.Options); err != nil {
+func (h *Handler) newSiteAt(ctx caddy.Context, app *App, levels []Options, publicURL *url.URL, repl *caddy.Replacer) (*web.Site, error) {
+	if err := checkPublic(levels); err != nil {
 		return nil, err
 	}
 	if err := h.resolve(repl); err != nil {
@@ -62,18 +64,25 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 	if err := h.check(publicURL); err != nil {
 		return nil, err
 	}
-	if err := app.claimRealm(publicURL.Host); err != nil {
+	realm, err := h.realmOf(app, publicURL)
+	if err != nil {
 		return nil, err
 	}
-	service, err := h.newService(ctx, app, publicURL)
+	if err := app.claimSite(publicURL.Host, realm); err != nil {
+		return nil, err
+	}
+	service, err := h.newService(ctx, app, realm, publicURL)
 	if err != nil {
 		return nil, err
 	}
 	app.services = append(app.services, service)
-	issuer := token.NewIssuer(service)
-	app.issuers = append(app.issuers, issuer)
+	issuer := app.issuer(service)
 	cookie := h.sessionCookie(service)
 	path := cmp.Or(h.Path, portal.DefaultPath)
+	home, err := h.home(app, levels, publicURL, path, repl)
+	if err != nil {
+		return nil, err
+	}
 	door := gate.New(gate.Config{
 		Service:       service,
 		Issuer:        issuer,
@@ -83,10 +92,10 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 		FormPath:      portal.FormPath(path),
 		MFAPath:       portal.MFAPath(path),
 		TokenCookies:  h.tokenCookies(),
-		HiddenCookies: []string{portal.StartCookieName(cookie)},
+		HiddenCookies: []string{portal.StartCookieName(cookie), portal.HandoffCookieName(cookie)},
 		OnIdentity:    setUser,
 	})
-	apis := h.newAPIs(service, issuer, door, path, ctx.Slogger())
+	apis := h.newAPIs(service, issuer, door, path, home, ctx.Slogger())
 	if err := checkPagesApart(path, apis[1:]); err != nil {
 		return nil, err
 	}

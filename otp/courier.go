@@ -60,7 +60,7 @@ type Courier struct {
 	mu       sync.RWMutex
 	stopped  bool
 	stopping chan struct{}
-	services map[string]*Service
+	services map[string][]*Service // by realm
 }
 
 // held is a lease and, in this node's time, when it ends at the latest.
@@ -80,20 +80,36 @@ func NewCourier(store Store, timeout time.Duration, logger *slog.Logger) *Courie
 		queue:    make(chan held, courierBacklog),
 		idle:     make(chan struct{}, 1),
 		stopping: make(chan struct{}),
-		services: make(map[string]*Service),
+		services: make(map[string][]*Service),
 	}
 }
 
 func (c *Courier) register(s *Service) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.services[s.realm] = s
+	c.services[s.realm] = append(c.services[s.realm], s)
 }
 
-func (c *Courier) service(realm string) *Service {
+// sites returns the sites of a realm that this node serves.
+func (c *Courier) sites(realm string) []*Service {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.services[realm]
+}
+
+// siteFor returns the site that a message was asked for at or, where it isn't
+// among sites, one that can send over the message's channel.
+func siteFor(sites []*Service, m Message) *Service {
+	substitute := sites[0]
+	for _, s := range sites {
+		if s.host() == m.Site {
+			return s
+		}
+		if !substitute.HasSender(m.Channel) {
+			substitute = s
+		}
+	}
+	return substitute
 }
 
 func (c *Courier) realms() []string {
@@ -257,8 +273,8 @@ func (c *Courier) try(ctx context.Context, h held) {
 		return // it waited too long here: it is still in the outbox, and due
 	}
 	logger := c.logger.With(slog.String("message_id", lease.ID), slog.String("realm", lease.Realm))
-	service := c.service(lease.Realm)
-	if service == nil {
+	sites := c.sites(lease.Realm)
+	if len(sites) == 0 {
 		c.settle(lease, time.Millisecond, logger)
 		return
 	}
@@ -269,7 +285,7 @@ func (c *Courier) try(ctx context.Context, h held) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(deliveryDeadline, left))
 	defer cancel()
-	channel, err := service.send(ctx, lease.Envelope)
+	channel, err := send(ctx, sites, lease.Envelope)
 	logger = logger.With(slog.String("channel", string(channel)))
 	if err == nil {
 		logger.Info("message delivered", slog.Int64("try", lease.Fence))
@@ -327,26 +343,30 @@ func (c *Courier) settle(lease Lease, again time.Duration, logger *slog.Logger) 
 	logger.Error("message may be delivered again", slog.Any("error", err))
 }
 
-// send composes a message and hands it to the first of the channel's senders
-// that takes it.
-func (s *Service) send(ctx context.Context, e Envelope) (Channel, error) {
-	m, err := s.unseal(e)
+// send opens a message of a realm and has one of the realm's sites send it.
+func send(ctx context.Context, sites []*Service, e Envelope) (Channel, error) {
+	m, err := sites[0].unseal(e) // what any of them can: they share the realm and the keys
 	if err != nil {
 		return "", err // a node that has the secret may claim it next
 	}
-	channel := m.Channel
-	err = s.contain(func() error {
+	return m.Channel, siteFor(sites, m).send(ctx, m)
+}
+
+// send composes a message and hands it to the first of the channel's senders
+// that takes it.
+func (s *Service) send(ctx context.Context, m Message) error {
+	err := s.contain(func() (err error) {
 		if m, err = s.composer.Compose(m); err != nil {
 			return errors.Join(ErrUndeliverable, err)
 		}
 		return nil
 	})
 	if err != nil {
-		return channel, err
+		return err
 	}
-	senders := s.senders[channel]
+	senders := s.senders[m.Channel]
 	if len(senders) == 0 {
-		return channel, errors.Join(ErrUndeliverable, ErrNoSender)
+		return errors.Join(ErrUndeliverable, ErrNoSender)
 	}
 	var failures []error
 	undeliverable := true
@@ -358,16 +378,16 @@ func (s *Service) send(ctx context.Context, e Envelope) (Channel, error) {
 			return sender.Send(share, m)
 		})
 		if err == nil {
-			return channel, nil
+			return nil
 		}
 		undeliverable = undeliverable && errors.Is(err, ErrUndeliverable)
 		failures = append(failures, err)
 	}
 	err = errors.Join(failures...)
 	if !undeliverable {
-		return channel, retryable{err}
+		return retryable{err}
 	}
-	return channel, err
+	return err
 }
 
 func remaining(ctx context.Context) time.Duration {

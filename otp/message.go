@@ -26,6 +26,9 @@ type Message struct {
 	// Dialect and Tenant are the wire API and the tenant of the start.
 	Dialect string `json:"dialect"`
 	Tenant  string `json:"tenant,omitempty"`
+	// Site is the host of the site that the message was asked for at: of the
+	// sites of its realm that one words and sends it.
+	Site string `json:"site,omitempty"`
 	// Lifetime is how long the code and the link live.
 	Lifetime time.Duration `json:"lifetime"`
 

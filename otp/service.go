@@ -48,8 +48,8 @@ type Config struct {
 // without it.
 const DefaultTimeout = 250 * time.Millisecond
 
-// Service issues and verifies the challenges of one realm. It is safe for
-// concurrent use.
+// Service issues and verifies the challenges of one site. Those of one realm
+// are valid on all its sites. It is safe for concurrent use.
 type Service struct {
 	realm          string
 	publicURL      *url.URL
@@ -109,6 +109,9 @@ func (s *Service) Realm() string { return s.realm }
 
 // PublicURL returns the site's address without a path or a slash at its end.
 func (s *Service) PublicURL() *url.URL { return s.publicURL }
+
+// host names the service among those of its realm.
+func (s *Service) host() string { return s.publicURL.Host }
 
 // Keys returns the deployment's keys.
 func (s *Service) Keys() *Keys { return s.keys }

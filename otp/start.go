@@ -81,6 +81,7 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 		Locale:   r.Locale,
 		Dialect:  r.Dialect,
 		Tenant:   r.Tenant,
+		Site:     s.host(),
 		Lifetime: challenge.Lifetime,
 	}
 	if r.Form.code() {

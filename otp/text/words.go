@@ -107,6 +107,11 @@ type PageWords struct {
 	MFATitle, MFALead, MFASend, MFASent, MFAConfirm string
 	// NoFactor says that there is nothing to send a code to.
 	NoFactor string
+	// NotForSiteTitle and NotForSite are for who is signed in at another site
+	// and may not sign in at this one.
+	NotForSiteTitle, NotForSite string
+	// NoCookies is for browsers that don't keep the session of {site}.
+	NoCookies string
 }
 
 // Fill replaces {name} in a wording by the value that follows the name in

@@ -34,29 +34,40 @@ const (
 	Renewal Type = "rt+jwt"
 )
 
-// Issuer signs and verifies the JWTs of a realm: RS256, with the realm's own
+// Issuer signs and verifies the JWTs of a site: RS256, with its realm's own
 // key.
 type Issuer struct {
 	url     string
 	service *otp.Service
 	keys    *keySet
+	sites   *sites
 	sealed  *Sealed
 	now     func() time.Time
 }
 
 // NewIssuer returns the issuer of a service's realm. Its iss is the site's
 // public URL with a slash at its end, as Auth0's clients expect it.
-func NewIssuer(s *otp.Service) *Issuer {
-	return &Issuer{
+func NewIssuer(s *otp.Service) *Issuer { return issuerOf(s, newKeySet(s), new(sites)) }
+
+// Beside returns the issuer of another site of the same realm, with the same
+// key: the access tokens of the one open the other, and those of all sites
+// that are beside either.
+func (i *Issuer) Beside(s *otp.Service) *Issuer { return issuerOf(s, i.keys, i.sites) }
+
+func issuerOf(s *otp.Service, keys *keySet, realm *sites) *Issuer {
+	i := &Issuer{
 		url:     s.PublicURL().String() + "/",
 		service: s,
-		keys:    newKeySet(s),
+		keys:    keys,
+		sites:   realm,
 		sealed:  NewSealed(s.Keys(), s.Realm(), "bearer"),
 		now:     time.Now,
 	}
+	realm.add(i.url)
+	return i
 }
 
-// URL returns the iss of every token.
+// URL returns the iss of every token that the issuer signs.
 func (i *Issuer) URL() string { return i.url }
 
 // Now returns the issuer's time.
@@ -183,7 +194,8 @@ func (i *Issuer) ParseAccess(ctx context.Context, raw string) (otp.Session, erro
 
 // Parse verifies a JWT of a type and returns its claims, with the errors of
 // [Issuer.ParseAccess]. Only RS256 under the realm's own key is taken; the
-// token's other headers are not looked at (RFC 8725 §3.1).
+// token's other headers are not looked at (RFC 8725 §3.1). An access token may
+// be of another site of the realm, all others are this site's own.
 func (i *Issuer) Parse(ctx context.Context, typ Type, raw string) (map[string]any, error) {
 	if len(raw) > MaxLength || strings.Count(raw, ".") != 2 || strings.ContainsAny(raw, " \t\r\n") {
 		return nil, ErrInvalid
@@ -209,7 +221,8 @@ func (i *Issuer) Parse(ctx context.Context, typ Type, raw string) (map[string]an
 		return nil, ErrInvalid
 	}
 	expires, ok := claims["exp"].(float64)
-	if claims["iss"] != i.url || !ok {
+	issuer, _ := claims["iss"].(string)
+	if issuer != i.url && (typ != Access || !i.sites.have(issuer)) || !ok {
 		return nil, ErrInvalid
 	}
 	if !i.now().Before(time.Unix(int64(expires), 0)) {

@@ -3,7 +3,6 @@
 package gate
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -45,13 +44,11 @@ func NewHostCookie(session *SessionCookie, keys *otp.Keys, use, context string) 
 // Set gives the browser a value, sealed as JSON, to keep for a lifetime. Who
 // reads it must judge its age: a browser may keep it longer.
 func (c HostCookie) Set(h http.Header, value any, lifetime time.Duration) error {
-	var plain bytes.Buffer
-	encoder := json.NewEncoder(&plain)
-	encoder.SetEscapeHTML(false) // a query's ampersands would take six bytes each
-	if err := encoder.Encode(value); err != nil {
+	plain, err := wire.Compact(value)
+	if err != nil {
 		return err
 	}
-	cookie := c.cookie(c.sealer.SealText(plain.Bytes(), c.context))
+	cookie := c.cookie(c.sealer.SealText(plain, c.context))
 	cookie.MaxAge = int(lifetime / time.Second)
 	h.Add("Set-Cookie", cookie.String())
 	return nil

@@ -37,6 +37,10 @@ func (p *portal) showLogin(w http.ResponseWriter, r *http.Request) {
 		p.render(w, http.StatusOK, p.signedInPage(r, x, back))
 		return
 	}
+	if p.handsOff() {
+		p.leaveForHome(w, r, back)
+		return
+	}
 	page := p.loginPage(r, back, "")
 	page.Notice = formNotice(page.Words, outcome)
 	if query.Has(restartParameter) {

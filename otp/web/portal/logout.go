@@ -32,6 +32,9 @@ func (p *portal) logout(w http.ResponseWriter, r *http.Request) {
 	}
 	p.Gate.Cookie.Clear(w.Header())
 	p.attempts.clear(w.Header())
+	if p.handsOff() {
+		p.handoffs.cookie.Clear(w.Header())
+	}
 	if failure != nil {
 		p.report(r, failure)
 		wire.SetRetryAfter(w.Header(), failure)

@@ -88,7 +88,24 @@ func (p *portal) signedInPage(r *http.Request, x otp.Session, back string) *page
 		Next:        back,
 		OtherAction: p.Path + "/logout?" + url.Values{gate.ReturnParameter: {back}}.Encode(),
 	}
+	page.leads = p.handsOff()
 	return page
+}
+
+// notForSitePage says that who is signed in may not sign in here, and leads to
+// where they can become somebody else.
+func (p *portal) notForSitePage(r *http.Request, x otp.Session, back string) *page {
+	words := p.words(r)
+	line := text.Fill(words.Page.NotForSite, "address", x.Address.String())
+	other := LoginPath(p.Path) + "?" + url.Values{gate.ReturnParameter: {back}, askParameter: {"1"}}.Encode()
+	return p.messagePage(words, words.Page.NotForSiteTitle, line, way{other, words.Page.SomebodyElse})
+}
+
+// noCookiesPage says that the browser keeps no session.
+func (p *portal) noCookiesPage(r *http.Request, back string) *page {
+	words := p.words(r)
+	line := text.Fill(words.Page.NoCookies, "site", p.SiteName)
+	return p.messagePage(words, words.Page.FailTitle, line, way{p.loginAddress(back), words.Page.TryAgain})
 }
 
 type verifyBody struct {

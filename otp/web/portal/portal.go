@@ -20,7 +20,7 @@ const Name = "portal"
 // DefaultPath is where the pages are unless the site says otherwise.
 const DefaultPath = "/.otp"
 
-// Config is what the pages need. All but FinishLink and Logger is required.
+// Config is what the pages need. All but FinishLink, Home and Logger is required.
 type Config struct {
 	// Gate knows who is signed in; its service and its cookie are the pages'.
 	Gate *gate.Gate
@@ -36,13 +36,18 @@ type Config struct {
 	// FinishLink has, for each further dialect whose links open here, what
 	// answers once the link is redeemed and the session's cookie is set.
 	FinishLink map[string]func(w http.ResponseWriter, r *http.Request, l otp.Link, v otp.Verification)
-	Logger     *slog.Logger
+	// Home is the address of the pages at which all sites of the realm sign in
+	// (https://login.example.com/.otp); it may be that of these. Empty: at
+	// their own.
+	Home   string
+	Logger *slog.Logger
 }
 
 type portal struct {
 	Config
 	service   *otp.Service
 	attempts  attempts
+	handoffs  handoffs
 	catalogue *text.Catalogue
 }
 
@@ -64,10 +69,11 @@ func New(c Config) wire.API {
 		Config:    c,
 		service:   c.Gate.Service,
 		attempts:  newAttempts(c.Gate),
+		handoffs:  newHandoffs(c.Gate, c.Path),
 		catalogue: text.NewCatalogue(),
 	}
 	login := func(w http.ResponseWriter, _ *http.Request) { redirect(w, LoginPath(c.Path)) }
-	return wire.API{
+	api := wire.API{
 		Name: Name,
 		Endpoints: []wire.Endpoint{
 			p.endpoint(http.MethodGet, "", login),
@@ -87,6 +93,10 @@ func New(c Config) wire.API {
 		},
 		Fail: p.fail,
 	}
+	if c.Home != "" {
+		api.Endpoints = append(api.Endpoints, p.endpoint(http.MethodGet, handoffPath, p.handoff))
+	}
+	return api
 }
 
 func (p *portal) endpoint(method, path string, serve http.HandlerFunc) wire.Endpoint {

@@ -36,7 +36,13 @@ type site struct {
 // setting changes what a site is made of.
 type setting func(domain *otp.Config, pages *Config)
 
-func newSite(t *testing.T, settings ...setting) *site {
+func newSite(t testing.TB, settings ...setting) *site {
+	t.Helper()
+	return newSiteIn(t, webtest.Options{}, settings...)
+}
+
+// newSiteIn is newSite where the options say.
+func newSiteIn(t testing.TB, options webtest.Options, settings ...setting) *site {
 	t.Helper()
 	s := &site{pages: Config{
 		Path:            DefaultPath,
@@ -46,16 +52,14 @@ func newSite(t *testing.T, settings ...setting) *site {
 		SessionLifetime: 7 * 24 * time.Hour,
 	}}
 	s.pages.Code.Keep = 3
-	options := webtest.Options{
-		Protect:      []string{"/private"},
-		SecondFactor: []gate.SecondFactor{{Paths: []string{"/vault"}, Fresh: 15 * time.Minute}},
-		NoKey:        true,
-		Domain: func(c *otp.Config) {
-			c.Throttles = otp.DefaultThrottles()
-			for _, set := range settings {
-				set(c, &s.pages)
-			}
-		},
+	options.Protect = []string{"/private"}
+	options.SecondFactor = []gate.SecondFactor{{Paths: []string{"/vault"}, Fresh: 15 * time.Minute}}
+	options.NoKey = true
+	options.Domain = func(c *otp.Config) {
+		c.Throttles = otp.DefaultThrottles()
+		for _, set := range settings {
+			set(c, &s.pages)
+		}
 	}
 	s.Site = webtest.New(t, options, func(w *webtest.Site) wire.API {
 		s.pages.Gate, s.pages.Logger = w.Gate, w.Logger

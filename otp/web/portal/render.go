@@ -90,6 +90,8 @@ type page struct {
 	coolDown string
 	// badAddress words that an address can't be one, and what can.
 	badAddress string
+	// leads says that the page's form leads on to another site.
+	leads bool
 }
 
 // Style is the style sheet.
@@ -100,11 +102,12 @@ func (*page) Style() template.CSS { return template.CSS(style) }
 func (*page) CarryFragment() template.JS { return template.JS(fragment) }
 
 // leavesSite reports whether the page's form leads on to an address of the
-// app's choice, or is answered by the app. Chromium holds a form-action against redirects after the
-// post too, so that an app which sends people on to another origin (the
-// callback of an OAuth client) could not be signed in to.
+// app's choice, to the realm's home, or is answered by the app. Chromium holds a
+// form-action against redirects after the post too, so that an app which sends
+// people on to another origin (the callback of an OAuth client) could not be
+// signed in to.
 func (p *page) leavesSite() bool {
-	return p.kind == verifyKind || p.kind == linkKind || p.kind == formKind
+	return p.kind == verifyKind || p.kind == linkKind || p.kind == formKind || p.leads
 }
 
 func (p *portal) render(w http.ResponseWriter, status int, page *page) {

@@ -5,6 +5,7 @@ package webtest
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 )
@@ -62,6 +63,13 @@ func (s *store) Revoke(ctx context.Context, r otp.Revocation) error {
 		return err
 	}
 	return s.Store.Revoke(ctx, r)
+}
+
+func (s *store) Swap(ctx context.Context, key string, old, next []byte, ttl time.Duration) (bool, error) {
+	if err := s.err(); err != nil {
+		return false, err
+	}
+	return s.Store.Swap(ctx, key, old, next, ttl)
 }
 
 func (s *store) Get(ctx context.Context, key string) ([]byte, error) {

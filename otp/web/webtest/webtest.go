@@ -7,12 +7,11 @@ package webtest
 
 import (
 	"bytes"
-	"crypto/rand"
+	"cmp"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -20,7 +19,6 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
-	"github.com/caddy-otp/caddy-otp/otp/store/bolt"
 	"github.com/caddy-otp/caddy-otp/otp/token"
 	"github.com/caddy-otp/caddy-otp/otp/web"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
@@ -64,6 +62,11 @@ type Options struct {
 	// NoKey leaves it to the first request that needs it to make the realm's
 	// signing key.
 	NoKey bool
+	// Origin is the site's own. Default: [Origin].
+	Origin string
+	// Beside is another site of the same realm, whose store, keys and clock
+	// the new one has too.
+	Beside *Site
 }
 
 // Site is a running site. Requests that aren't its own go to an app that
@@ -80,11 +83,10 @@ type running struct {
 	Gate    *gate.Gate
 	Logger  *slog.Logger
 
+	*house
+
 	web      *web.Site
-	store    *store
 	log      journal
-	frozen   time.Time
-	ahead    atomic.Int64
 	requests atomic.Int64
 	outbox   outbox
 }
@@ -96,15 +98,17 @@ func (s *Site) In(t testing.TB) *Site { return &Site{t, s.running} }
 func New(t testing.TB, o Options, newAPI func(*Site) wire.API) *Site {
 	t.Helper()
 	s := &Site{t, &running{outbox: newOutbox()}}
-	if o.Frozen {
-		s.frozen = time.Now()
-	}
 	s.Logger = slog.New(slog.NewTextHandler(&s.log, nil))
-	s.store = s.openStore()
-	courier := otp.NewCourier(s.store, time.Minute, s.Logger)
-	watch := otp.NewWatch(s.store, time.Minute, s.Logger)
-	s.Service = otp.NewService(s.config(o, courier, watch))
-	s.Issuer = token.NewIssuer(s.Service)
+	o.Origin = cmp.Or(o.Origin, Origin)
+	if o.Beside == nil {
+		s.furnish(o.Frozen)
+		s.Service = otp.NewService(s.config(o))
+		s.Issuer = token.NewIssuer(s.Service)
+	} else {
+		s.house = o.Beside.house
+		s.Service = otp.NewService(s.config(o))
+		s.Issuer = o.Beside.Issuer.Beside(s.Service)
+	}
 	s.Gate = gate.New(gate.Config{
 		Service: s.Service,
 		Issuer:  s.Issuer,
@@ -123,7 +127,7 @@ func New(t testing.TB, o Options, newAPI func(*Site) wire.API) *Site {
 	s.web = web.NewSite(web.Config{
 		Gate:      s.Gate,
 		APIs:      []wire.API{api},
-		Origin:    Origin,
+		Origin:    o.Origin,
 		PagesPath: PagesPath,
 		FailPath:  api.Fail,
 		Caller:    s.caller,
@@ -134,10 +138,9 @@ func New(t testing.TB, o Options, newAPI func(*Site) wire.API) *Site {
 			t.Fatal(err)
 		}
 	}
-	courier.Start()
-	t.Cleanup(courier.Stop)
-	watch.Start()
-	t.Cleanup(watch.Stop)
+	if o.Beside == nil {
+		s.run()
+	}
 	return s
 }
 
@@ -153,35 +156,18 @@ func (s *Site) Dialect() wire.Dialect {
 	}
 }
 
-func (s *Site) openStore() *store {
-	db, err := bolt.Open(filepath.Join(s.TempDir(), "otp.db"), bolt.WithClock(s.Now))
-	if err != nil {
-		s.Fatal(err)
-	}
-	s.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			s.Error(err)
-		}
-	})
-	return &store{Store: db}
-}
-
-func (s *Site) config(o Options, courier *otp.Courier, watch *otp.Watch) otp.Config {
-	keys, err := otp.NewKeys([]byte(rand.Text() + rand.Text()))
-	if err != nil {
-		s.Fatal(err)
-	}
-	publicURL, err := url.Parse(Origin)
+func (s *Site) config(o Options) otp.Config {
+	publicURL, err := url.Parse(o.Origin)
 	if err != nil {
 		s.Fatal(err)
 	}
 	c := otp.Config{
 		Realm:     "test",
 		PublicURL: publicURL,
-		Keys:      keys,
+		Keys:      s.keys,
 		Store:     s.store,
-		Courier:   courier,
-		Watch:     watch,
+		Courier:   s.courier,
+		Watch:     s.watch,
 		Composer:  composer{},
 		Senders:   map[otp.Channel][]otp.Sender{otp.Email: {&s.outbox}},
 		Countries: []string{"DE", "CN"},
