@@ -16,7 +16,7 @@ import (
 // siteOptions are the words of a site's block, for the error of an unknown one.
 var siteOptions = []string{
 	"public_url", "path", "api", "protect", "public", "allow", "deny", "email", "sms", "sms_countries",
-	"default_country", "send", "code", "throttle", "session", "token",
+	"default_country", "send", "code", "throttle", "session", "token", "header",
 }
 
 // parse reads one site option, whose word the dispenser is at, and judges
@@ -61,6 +61,8 @@ func (o *Options) parse(d *caddyfile.Dispenser) (err error) {
 		o.Session, err = parseSession(d, o.PublicURL)
 	case "token":
 		o.Token, err = parseToken(d)
+	case "header":
+		err = o.parseHeader(d)
 	default:
 		err = unknown(d, siteOptions...)
 	}

@@ -74,6 +74,12 @@ type Options struct {
 
 	// The tokens of the wire APIs.
 	Token *Token `json:"token,omitempty"`
+
+	// The headers that tell the app who is signed in. Default: `Remote-User`
+	// says `user`, `Remote-Email` `email`, `Remote-Phone` `phone`,
+	// `Remote-Groups` `groups` and `Remote-Subject` `subject`. These five are
+	// stripped from what clients send whatever the names are.
+	Headers []Header `json:"headers,omitempty"`
 }
 
 // Protection says that paths need a session. Of several the longest path that
@@ -208,6 +214,7 @@ func (o Options) over(defaults Options) Options {
 	o.Throttles = nearerThrottles(o.Throttles, defaults.Throttles)
 	o.Session = nearer(o.Session, defaults.Session)
 	o.Token = nearer(o.Token, defaults.Token)
+	o.Headers = nearerList(o.Headers, defaults.Headers)
 	return o
 }
 

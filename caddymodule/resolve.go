@@ -41,6 +41,13 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 		}
 	}
 	o.Protect = protect
+	headers := slices.Clone(o.Headers)
+	for i := range headers {
+		if err := headers[i].resolve(repl); err != nil {
+			return err
+		}
+	}
+	o.Headers = headers
 	apis := make([]API, len(o.APIs))
 	for i, api := range o.APIs {
 		if err := api.resolve(repl); err != nil {

@@ -73,6 +73,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 		Issuer:        issuer,
 		Cookie:        cookie,
 		Rules:         h.rules(),
+		Identity:      h.identity(),
 		LoginPath:     portal.LoginPath(path),
 		TokenCookies:  h.tokenCookies(),
 		HiddenCookies: []string{portal.StartCookieName(cookie)},

@@ -3,6 +3,7 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/textproto"
@@ -20,6 +21,9 @@ type Config struct {
 	Issuer  *token.Issuer
 	Cookie  *SessionCookie
 	Rules   Rules
+	// Identity is how the app is told who is signed in; nil: by the default
+	// headers.
+	Identity *Identity
 	// LoginPath is the path of the login page.
 	LoginPath string
 	// TokenCookies are names of cookies in which the browser clients of an API
@@ -46,6 +50,7 @@ type Gate struct {
 
 // New returns a gate.
 func New(c Config) *Gate {
+	c.Identity = cmp.Or(c.Identity, NewIdentity(nil))
 	return &Gate{Config: c, hidden: append([]string{c.Cookie.Name}, c.HiddenCookies...)}
 }
 
@@ -75,7 +80,7 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 			g.forbid(w, r)
 			return nil
 		}
-		setIdentity(r.Header, visitor.Session)
+		g.Identity.set(r.Header, visitor.Session)
 		if g.OnIdentity != nil {
 			g.OnIdentity(r, visitor.Session)
 		}
@@ -87,14 +92,14 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	return next(w, r)
 }
 
+var methodOverrides = newNameSet("X-Http-Method-Override", "X-Http-Method", "X-Method-Override")
+
 // makeHarmless takes from a preflight what could turn it into another
 // request behind us.
 func makeHarmless(r *http.Request) {
 	for name := range r.Header {
-		for _, override := range [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
-			if foldsTo(name, override) {
-				delete(r.Header, name)
-			}
+		if methodOverrides.has(name) {
+			delete(r.Header, name)
 		}
 	}
 	r.Body = http.NoBody

@@ -148,7 +148,7 @@ func (h *house) do(r *http.Request) *httptest.ResponseRecorder {
 	h.t.Helper()
 	h.passed, h.identified = nil, ""
 	w := httptest.NewRecorder()
-	StripIdentity(r)
+	h.Identity.Strip(r)
 	err := h.Serve(w, r, func(w http.ResponseWriter, r *http.Request) error {
 		h.passed = r
 		if h.app != nil {
