@@ -38,7 +38,8 @@ type Config struct {
 	// somebody else ([wire.ErrForbidden]). Programs get problem details, and
 	// so do browsers where it is nil.
 	FailPage func(http.ResponseWriter, *http.Request, error)
-	// OnIdentity is told who makes a request that passes. It may be nil.
+	// OnIdentity is told who makes a request that passes; the zero Session is
+	// nobody. It may be nil.
 	OnIdentity func(r *http.Request, x otp.Session)
 }
 
@@ -81,12 +82,12 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 			return nil
 		}
 		g.Identity.set(r.Header, visitor.Session)
-		if g.OnIdentity != nil {
-			g.OnIdentity(r, visitor.Session)
-		}
 		if visitor.renew && r.Header.Get("Upgrade") == "" {
 			w = &renewingWriter{ResponseWriter: w, cookie: g.Cookie, session: visitor.Session}
 		}
+	}
+	if g.OnIdentity != nil {
+		g.OnIdentity(r, visitor.Session)
 	}
 	hideCookies(r.Header, g.isOurCookie)
 	return next(w, r)
