@@ -62,19 +62,26 @@ func (o *Options) checkHeaders() error {
 			return err
 		}
 	}
-	return nil
+	if o.Assertion == "" {
+		return nil
+	}
+	return checkHeaderName("assertion", o.Assertion, seen)
 }
 
 // checkHeaderName judges a name, of which there must be no other spelling
 // among those that were seen.
 func checkHeaderName(option, name string, seen map[string]bool) error {
+	example := "Remote-User"
+	if option == "assertion" {
+		example = "X-Assertion"
+	}
 	return unlessPlaceholder(name, func(name string) error {
 		if err := gate.CheckName(name); err != nil {
-			return fmt.Errorf("%s %q: %w; write a name of your own, such as Remote-User", option, name, err)
+			return fmt.Errorf("%s %q: %w; write a name of your own, such as %s", option, name, err, example)
 		}
 		folded := gate.FoldName(name)
 		if seen[folded] {
-			return fmt.Errorf("%s %s stands twice (some servers take its spellings for one); keep one", option, name)
+			return fmt.Errorf("%s %s: another header has this name (some servers take its spellings for one); write each name once", option, name)
 		}
 		seen[folded] = true
 		return nil
@@ -91,5 +98,5 @@ func (o *Options) identity() *gate.Identity {
 	for _, header := range o.Headers {
 		headers = append(headers, gate.IdentityHeader{Name: header.Name, Fact: gate.Fact(header.Value)})
 	}
-	return gate.NewIdentity(headers)
+	return gate.NewIdentity(headers, o.Assertion)
 }

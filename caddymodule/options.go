@@ -80,6 +80,12 @@ type Options struct {
 	// `Remote-Groups` `groups` and `Remote-Subject` `subject`. These five are
 	// stripped from what clients send whatever the names are.
 	Headers []Header `json:"headers,omitempty"`
+
+	// The name of a header with a signed assertion of who is signed in, a JWT
+	// of a minute at the most (RS256; `aud` is the site's host), so that an app
+	// that others may reach past Caddy can tell their requests from ours. Its
+	// keys are at `/.otp/jwks.json`. Default: none.
+	Assertion string `json:"assertion,omitempty"`
 }
 
 // Protection says that paths need a session. Of several the longest path that
@@ -215,6 +221,7 @@ func (o Options) over(defaults Options) Options {
 	o.Session = nearer(o.Session, defaults.Session)
 	o.Token = nearer(o.Token, defaults.Token)
 	o.Headers = nearerList(o.Headers, defaults.Headers)
+	o.Assertion = nearer(o.Assertion, defaults.Assertion)
 	return o
 }
 

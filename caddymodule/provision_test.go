@@ -297,7 +297,9 @@ func TestProvisionRefuses(t *testing.T) {
 		"header of a variable that HTTP has": {caddyfileOf("", public+mail+"header {env.OTP_TEST_HOST} user"),
 			app + `header "Host": it carries HTTP itself; write a name of your own, such as Remote-User`},
 		"two headers by a variable": {caddyfileOf("", public+mail+"header WEB user\nheader {env.OTP_TEST_WEB} email"),
-			app + `header web stands twice (some servers take its spellings for one); keep one`},
+			app + `header web: another header has this name (some servers take its spellings for one); write each name once`},
+		"an assertion and a header of one name": {caddyfileOf("header X-User user", public+mail+"assertion X_User"),
+			app + `assertion X_User: another header has this name (some servers take its spellings for one); write each name once`},
 		"value of a variable": {caddyfileOf("", public+mail+"header X-User {env.OTP_TEST_WEB}"),
 			app + `header X-User: unknown "web"; write one of: user, email, phone, groups, subject, method, mfa`},
 

@@ -16,6 +16,7 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 		"path":            &o.Path,
 		"default_country": &o.DefaultCountry,
 		"send":            &o.Send,
+		"assertion":       &o.Assertion,
 	}
 	if o.Session != nil {
 		session := *o.Session // shared with other sites

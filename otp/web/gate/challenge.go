@@ -50,6 +50,10 @@ func (g *Gate) failUnchecked(w http.ResponseWriter, r *http.Request, err error) 
 		g.FailPage(w, r, fmt.Errorf("%w: %w", ErrUnchecked, err))
 		return
 	}
+	g.failUncheckedPlainly(w, err)
+}
+
+func (g *Gate) failUncheckedPlainly(w http.ResponseWriter, err error) {
 	wire.SetRetryAfter(w.Header(), err)
 	writeProblem(w, http.StatusServiceUnavailable, "sessions can't be checked right now", "")
 }

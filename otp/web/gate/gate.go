@@ -46,13 +46,18 @@ type Config struct {
 // Gate decides on the requests for the app.
 type Gate struct {
 	Config
-	hidden []string
+	hidden     []string
+	assertions *assertions // nil: there are none
 }
 
 // New returns a gate.
 func New(c Config) *Gate {
-	c.Identity = cmp.Or(c.Identity, NewIdentity(nil))
-	return &Gate{Config: c, hidden: append([]string{c.Cookie.Name}, c.HiddenCookies...)}
+	c.Identity = cmp.Or(c.Identity, NewIdentity(nil, ""))
+	g := &Gate{Config: c, hidden: append([]string{c.Cookie.Name}, c.HiddenCookies...)}
+	if c.Identity.assertion != "" {
+		g.assertions = newAssertions(c.Issuer, c.Service.PublicURL().Host)
+	}
+	return g
 }
 
 // Next is the app.
@@ -81,7 +86,10 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 			g.forbid(w, r)
 			return nil
 		}
-		g.Identity.set(r.Header, visitor.Session)
+		if err := g.tell(r.Context(), r.Header, visitor.Session); err != nil {
+			g.failUnchecked(w, r, err)
+			return nil
+		}
 		if visitor.renew && r.Header.Get("Upgrade") == "" {
 			w = &renewingWriter{ResponseWriter: w, cookie: g.Cookie, session: visitor.Session}
 		}

@@ -29,12 +29,14 @@ type memory struct {
 	records map[string][]byte
 	gone    []otp.Revocation
 	err     error
+	// noRecords fails what asks for records alone.
+	noRecords error
 }
 
 func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.records[key], m.err
+	return m.records[key], errors.Join(m.err, m.noRecords)
 }
 
 func (m *memory) Swap(_ context.Context, key string, old, next []byte, _ time.Duration) (bool, error) {

@@ -40,9 +40,9 @@ func (f Fact) Of(x otp.Session) string {
 		}
 		return x.Address.String()
 	case Email:
-		return addressOf(x, otp.Email)
+		return mainAddress(x, otp.Email)
 	case Phone:
-		return addressOf(x, otp.SMS)
+		return mainAddress(x, otp.SMS)
 	case Groups:
 		return strings.Join(x.Person.Groups, ",")
 	case Subject:
@@ -57,9 +57,9 @@ func (f Fact) Of(x otp.Session) string {
 	return ""
 }
 
-// addressOf returns the address of a channel: the one that was signed in with
+// mainAddress returns the address of a channel: the one that was signed in with
 // or else the person's main one.
-func addressOf(x otp.Session, c otp.Channel) string {
+func mainAddress(x otp.Session, c otp.Channel) string {
 	if x.Address.Channel() == c {
 		return x.Address.String()
 	}
@@ -90,17 +90,20 @@ var DefaultHeaders = []IdentityHeader{
 // it.
 type Identity struct {
 	headers []IdentityHeader
-	names   *nameSet
+	// assertion is the header of the signed assertion, or empty.
+	assertion string
+	names     *nameSet
 }
 
 // NewIdentity returns the identity of a site with these headers; nil: the
-// default ones. [CheckName] must like their names.
-func NewIdentity(headers []IdentityHeader) *Identity {
+// default ones. assertion is the name of one more, for a signed assertion of
+// who is signed in; empty: there is none. [CheckName] must like all names.
+func NewIdentity(headers []IdentityHeader, assertion string) *Identity {
 	if headers == nil {
 		headers = DefaultHeaders
 	}
-	i := new(Identity)
-	var names []string
+	i := &Identity{assertion: http.CanonicalHeaderKey(assertion)}
+	names := []string{i.assertion}
 	for _, header := range headers {
 		header.Name = http.CanonicalHeaderKey(header.Name)
 		i.headers = append(i.headers, header)

@@ -3,6 +3,7 @@
 package gate
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -79,7 +80,7 @@ func TestSetIdentity(t *testing.T) {
 			http.Header{"X-Webauth-User": {"s"}, "X-By": {"link"}, "X-Mail": {"jane@example.com"}, "X-Mail-Too": {"jane@example.com"}},
 		},
 	} {
-		i := NewIdentity(tc.headers)
+		i := NewIdentity(tc.headers, "")
 		h, other := http.Header{}, http.Header{}
 		i.set(h, tc.session)
 		i.set(other, tc.session)
@@ -110,10 +111,10 @@ func TestSetIdentity(t *testing.T) {
 // default ones.
 func TestStripOwnNames(t *testing.T) {
 	long := "X-" + strings.Repeat("Long-", 12) + "Q"
-	i := NewIdentity([]IdentityHeader{{"X-Webauth-User", User}, {"x_groups", Groups}, {long, Subject}})
+	i := NewIdentity([]IdentityHeader{{"X-Webauth-User", User}, {"x_groups", Groups}, {long, Subject}}, "x-proof")
 	forged := []string{
 		"X-Webauth-User", "x-webauth-user", "X_WEBAUTH_USER", "X.Webauth-User", "x_webauth_user", "X Webauth User",
-		"X-Groups", "x_groups", "X.GROUPS", long, strings.ReplaceAll(strings.ToLower(long), "-", "_"),
+		"X-Proof", "x_proof", "X.PROOF", "X-Groups", "x_groups", "X.GROUPS", long, strings.ReplaceAll(strings.ToLower(long), "-", "_"),
 		"Remote-User", "remote_user", "Remote-Email", "Remote-Phone", "Remote-Groups", "Remote.Subject",
 	}
 	kept := []string{"X-Webauth-Users", "Y-Webauth-User", "X-Webauth-Usee", "Xgroups", "X-Group", "", long + "x", long[:len(long)-1], "User-Agent", strings.Repeat("y", len(long))}
@@ -167,7 +168,7 @@ func TestCheckName(t *testing.T) {
 
 // TestStripAllocations: a request without identity headers costs nothing.
 func TestStripAllocations(t *testing.T) {
-	i := NewIdentity(nil)
+	i := NewIdentity(nil, "")
 	r := browserRequest()
 	if n := testing.AllocsPerRun(100, func() { i.Strip(r) }); n != 0 {
 		t.Errorf("%v allocations", n)
@@ -187,10 +188,21 @@ func browserRequest() *http.Request {
 }
 
 func BenchmarkStrip(b *testing.B) {
-	i := NewIdentity(nil)
+	i := NewIdentity(nil, "")
 	r := browserRequest()
 	b.ReportAllocs()
 	for b.Loop() {
 		i.Strip(r)
 	}
+}
+
+// directory has people by the addresses that sign them in.
+type directory map[string]otp.Person
+
+func (d directory) Find(_ context.Context, a otp.Address) (otp.Person, error) {
+	p, ok := d[a.String()]
+	if !ok {
+		return otp.Person{}, otp.ErrNobody
+	}
+	return p, nil
 }

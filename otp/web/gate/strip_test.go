@@ -28,7 +28,7 @@ func TestStrip(t *testing.T) {
 	for _, name := range slices.Concat(forged, kept) {
 		r.Header[name] = []string{"admin", "root"} // as a server that doesn't canonicalize has it
 	}
-	NewIdentity(nil).Strip(r)
+	NewIdentity(nil, "").Strip(r)
 	for _, name := range forged {
 		if values, ok := r.Header[name]; ok {
 			t.Errorf("%s: %q", name, values)
@@ -57,7 +57,7 @@ func TestStripLists(t *testing.T) {
 			if tc.sent != nil {
 				r.Header[list] = slices.Clone(tc.sent)
 			}
-			NewIdentity(nil).Strip(r)
+			NewIdentity(nil, "").Strip(r)
 			got, ok := r.Header[list]
 			if !slices.Equal(got, tc.want) || ok != (tc.want != nil) {
 				t.Errorf("%s %q becomes %q, want %q", list, tc.sent, got, tc.want)
@@ -69,7 +69,7 @@ func TestStripLists(t *testing.T) {
 func TestStripTrailer(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("x"))
 	r.Trailer = http.Header{"Remote-User": nil, "Remote_email": {"a"}, "X-Checksum": nil}
-	NewIdentity(nil).Strip(r)
+	NewIdentity(nil, "").Strip(r)
 	if names := slices.Sorted(maps.Keys(r.Trailer)); !slices.Equal(names, []string{"X-Checksum"}) {
 		t.Errorf("left are %q", names)
 	}
@@ -79,13 +79,13 @@ func TestStripTrailer(t *testing.T) {
 func TestBodiesStayTheirs(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("x"))
 	body := r.Body
-	NewIdentity(nil).Strip(r)
+	NewIdentity(nil, "").Strip(r)
 	if r.Body != body {
 		t.Error("a body of known length was wrapped")
 	}
 	r = httptest.NewRequest(http.MethodGet, "/", nil)
 	r.ContentLength = -1
-	NewIdentity(nil).Strip(r)
+	NewIdentity(nil, "").Strip(r)
 	if r.Body != http.NoBody {
 		t.Error("no body was wrapped")
 	}
@@ -114,11 +114,11 @@ func TestTrailers(t *testing.T) {
 						if shared { // as servers do that put something into the context
 							r = r.WithContext(r.Context())
 						}
-						NewIdentity(nil).Strip(r)
+						NewIdentity(nil, "").Strip(r)
 						r.Header[RemoteUser] = []string{"jane@example.com"}
 						behind.ServeHTTP(w, r)
 						for name := range r.Trailer {
-							if NewIdentity(nil).names.has(name) {
+							if NewIdentity(nil, "").names.has(name) {
 								t.Errorf("the request has the trailer %s: %q", name, r.Trailer[name])
 							}
 						}
