@@ -76,6 +76,7 @@ func New(c Config) wire.API {
 			p.endpoint(http.MethodPost, "/link", p.answer(p.redeemLink)),
 			p.endpoint(http.MethodGet, "/logout", p.showLogout),
 			p.endpoint(http.MethodPost, "/logout", p.logout),
+			p.endpoint(http.MethodGet, "/session", c.Gate.ServeSession),
 			p.endpoint(http.MethodGet, "/jwks.json", c.Gate.ServeKeys),
 		},
 		Fail: p.fail,
