@@ -137,6 +137,17 @@ func (h *Handler) sessionLifetime() time.Duration {
 	return cmp.Or(time.Duration(h.Session.Lifetime), defaultSessionLifetime)
 }
 
+// longestSession is the longest that a session of the site lasts, whether pages
+// or an API opened it. One of auth0's without a refresh token ends with its
+// access token.
+func (h *Handler) longestSession() time.Duration {
+	var tokens Token
+	if h.Token != nil {
+		tokens = *h.Token
+	}
+	return max(h.sessionLifetime(), cmp.Or(time.Duration(tokens.Refresh), defaultRefresh), cmp.Or(time.Duration(tokens.Lifetime), auth0TokenLifetime))
+}
+
 // codePolicy returns what a code is, with an API's defaults for what the
 // options leave open.
 func (h *Handler) codePolicy(lifetime, smsLifetime time.Duration, attempts, keep int) otp.CodePolicy {

@@ -88,6 +88,17 @@ type PageWords struct {
 	// ForbiddenTitle and Forbidden are for who is signed in and may not open
 	// a page.
 	ForbiddenTitle, Forbidden string
+
+	// SessionsTitle and what follows are for the list of a person's sessions.
+	// LogoutEverywhere ends all, EndSession one; ThisBrowser marks the one
+	// that looks at the list.
+	SessionsTitle, SessionsLead, ThisBrowser, EndSession, LogoutEverywhere string
+	// OpenedByPage and OpenedByApp say how long ago, {time}, a session was
+	// opened; {api} is by which API.
+	OpenedByPage, OpenedByApp string
+	// Device names the {program} and the {system} that it runs on,
+	// DeviceProgram what is known only by its programming {language}.
+	Device, DeviceProgram, DeviceUnknown string
 }
 
 // Fill replaces {name} in a wording by the value that follows the name in

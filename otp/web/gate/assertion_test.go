@@ -246,7 +246,10 @@ func TestNoKey(t *testing.T) {
 		}
 	}
 	var failed error
-	h.FailPage = func(w http.ResponseWriter, _ *http.Request, err error) { failed = err; w.WriteHeader(http.StatusServiceUnavailable) }
+	h.FailPage = func(w http.ResponseWriter, _ *http.Request, err error) {
+		failed = err
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
 	r := h.as(jane, http.MethodGet, "/")
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	if h.do(r); failed == nil || h.passed != nil {

@@ -22,6 +22,8 @@ const (
 	verify = DefaultPath + "/verify"
 	link   = DefaultPath + "/link"
 	logout = DefaultPath + "/logout"
+
+	sessions = DefaultPath + "/sessions"
 )
 
 // site is a site with its pages and a secret part, /private.
@@ -66,7 +68,9 @@ func newSite(t *testing.T, settings ...setting) *site {
 type browser struct {
 	site     *site
 	language string
-	cookies  map[string]string
+	// device is what it says it is.
+	device  string
+	cookies map[string]string
 }
 
 func (s *site) browser() *browser {
@@ -83,6 +87,9 @@ func (b *browser) do(r *http.Request) answer {
 	}
 	if b.language != "" {
 		r.Header.Set("Accept-Language", b.language)
+	}
+	if b.device != "" {
+		r.Header.Set("User-Agent", b.device)
 	}
 	a := answer{b.site.Do(r)}
 	for _, cookie := range a.Cookies() {

@@ -26,6 +26,7 @@ var (
 		verifyKind:   mustParse("pages/verify.html"),
 		linkKind:     mustParse("pages/link.html"),
 		logoutKind:   mustParse("pages/logout.html"),
+		sessionsKind: mustParse("pages/sessions.html"),
 		messageKind:  mustParse("pages/message.html"),
 	}
 )
@@ -65,6 +66,7 @@ const (
 	verifyKind
 	linkKind
 	logoutKind
+	sessionsKind
 	messageKind
 )
 

@@ -64,6 +64,13 @@ func (s *store) Revoke(ctx context.Context, r otp.Revocation) error {
 	return s.Store.Revoke(ctx, r)
 }
 
+func (s *store) Sessions(ctx context.Context, owner string) ([]otp.SessionRecord, error) {
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	return s.Store.Sessions(ctx, owner)
+}
+
 func (s *store) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := s.err(); err != nil {
 		return nil, err
