@@ -44,6 +44,10 @@ type App struct {
 	watch   *otp.Watch
 	issuers []*token.Issuer
 	realms  map[string]bool
+	// services are those of the sites.
+	services []*otp.Service
+	// dismiss ends what the watch does for this configuration.
+	dismiss func()
 }
 
 // CaddyModule returns the Caddy module information.
@@ -81,7 +85,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.timeout = module.Timeout()
 	a.courier = otp.NewCourier(a.store, a.timeout, a.logger)
-	a.watch = otp.NewWatch(a.store, a.timeout, a.logger)
+	a.watch = a.store.watch
 	return nil
 }
 
@@ -124,8 +128,8 @@ func (a *App) claimRealm(realm string) error {
 	return nil
 }
 
-// Start opens the store and begins to deliver messages and to follow
-// revocations.
+// Start opens the store, whose revocations are followed from then on, and
+// begins to deliver messages.
 func (a *App) Start() error {
 	if err := checkPlacement(a.ctx); err != nil {
 		return err
@@ -135,7 +139,7 @@ func (a *App) Start() error {
 		return err
 	}
 	a.courier.Start()
-	a.watch.Start()
+	a.dismiss = a.watch.Appoint(a.logger, a.services...)
 	// A new site's first visitor needn't wait for its signing key to be made.
 	// Where the store isn't there yet, whoever needs the key loads it.
 	go func() {
@@ -149,7 +153,7 @@ func (a *App) Start() error {
 // Stop ends what Start began; messages that wait go back to the outbox.
 func (a *App) Stop() error {
 	a.courier.Stop()
-	a.watch.Stop()
+	a.dismiss()
 	return nil
 }
 

@@ -15,7 +15,7 @@ import (
 
 // siteOptions are the words of a site's block, for the error of an unknown one.
 var siteOptions = []string{
-	"public_url", "path", "api", "protect", "public", "allow", "deny", "email", "sms", "sms_countries",
+	"public_url", "path", "api", "protect", "public", "allow", "deny", "directory", "email", "sms", "sms_countries",
 	"default_country", "send", "code", "throttle", "session", "token", "header", "assertion",
 }
 
@@ -43,6 +43,8 @@ func (o *Options) parse(d *caddyfile.Dispenser) (err error) {
 		o.Allow, err = allChecked(d, "<pattern>...", of("allow", checkPattern))
 	case "deny":
 		o.Deny, err = allChecked(d, "<pattern>...", of("deny", checkPattern))
+	case "directory":
+		o.DirectoryRaw, err = parseDirectory(d)
 	case "email":
 		err = parseSender(d, otp.Email, &o.EmailRaw)
 	case "sms":

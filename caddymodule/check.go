@@ -229,6 +229,26 @@ func (o *Options) checkReachable() error {
 	return nil
 }
 
+// checkGroups refuses groups where nothing says who is in one.
+func (o *Options) checkGroups() error {
+	if o.DirectoryRaw != nil {
+		return nil
+	}
+	isGroup := func(pattern string) bool { return strings.HasPrefix(pattern, groupPrefix) }
+	option := ""
+	switch {
+	case slices.ContainsFunc(o.Allow, isGroup):
+		option = "allow"
+	case slices.ContainsFunc(o.Deny, isGroup):
+		option = "deny"
+	case slices.ContainsFunc(o.Protect, func(p Protection) bool { return len(p.Groups) > 0 }):
+		option = "protect"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s names a group, and nothing says who is in it; write `directory file <path>` or `directory http <url>`", option)
+}
+
 // checkSecret judges a secret by its length. The error holds nothing of it.
 func checkSecret(secret string) error {
 	if len(secret) < otp.MinSecretLength {

@@ -42,6 +42,10 @@ type Options struct {
 	// Who may not sign in, whatever `allow` says.
 	Deny []string `json:"deny,omitempty"`
 
+	// Who may sign in, one by one, and what else is known of them. Who isn't
+	// in it may not; `allow` and `deny` judge those who are. Default: none.
+	DirectoryRaw json.RawMessage `json:"directory,omitempty" caddy:"namespace=otp.directories inline_key=directory"`
+
 	// How e-mails are sent; the first sender that takes a message delivers
 	// it. Required unless `public_url` is a loopback host, where the default
 	// is to print them.
@@ -211,6 +215,7 @@ func (o Options) over(defaults Options) Options {
 	o.Public = nearerList(o.Public, defaults.Public)
 	o.Allow = nearerList(o.Allow, defaults.Allow)
 	o.Deny = nearerList(o.Deny, defaults.Deny)
+	o.DirectoryRaw = nearerList(o.DirectoryRaw, defaults.DirectoryRaw)
 	o.EmailRaw = nearerList(o.EmailRaw, defaults.EmailRaw)
 	o.SMSRaw = nearerList(o.SMSRaw, defaults.SMSRaw)
 	o.SMSCountries = nearerList(o.SMSCountries, defaults.SMSCountries)

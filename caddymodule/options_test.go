@@ -21,22 +21,24 @@ import (
 
 // configured are all types that stand in a configuration, by where they do.
 var configured = map[string]any{
-	"global":       App{},
-	"site":         Handler{},
-	"api":          API{},
-	"client":       Client{},
-	"code":         Code{},
-	"throttle":     Throttle{},
-	"header":       Header{},
-	"session":      Session{},
-	"token":        Token{},
-	"store bolt":   BoltStore{},
-	"store redis":  RedisStore{},
-	"sender file":  FileSender{},
-	"sender http":  HTTPSender{},
-	"sender log":   LogSender{},
-	"sender smtp":  SMTPSender{},
-	"site options": Options{},
+	"global":         App{},
+	"site":           Handler{},
+	"api":            API{},
+	"client":         Client{},
+	"code":           Code{},
+	"throttle":       Throttle{},
+	"header":         Header{},
+	"session":        Session{},
+	"token":          Token{},
+	"store bolt":     BoltStore{},
+	"store redis":    RedisStore{},
+	"directory file": FileDirectory{},
+	"directory http": HTTPDirectory{},
+	"sender file":    FileSender{},
+	"sender http":    HTTPSender{},
+	"sender log":     LogSender{},
+	"sender smtp":    SMTPSender{},
+	"site options":   Options{},
 }
 
 // optionsOf returns a type's options by their names in JSON.
@@ -77,6 +79,9 @@ func adaptedModules(t *testing.T) map[string][]map[string]any {
 			for _, client := range listOf(api.(map[string]any)["clients"]) {
 				add("client", client)
 			}
+		}
+		if directory, ok := o["directory"].(map[string]any); ok {
+			add("directory "+directory["directory"].(string), directory)
 		}
 		for _, sender := range slices.Concat(listOf(o["email"]), listOf(o["sms"])) {
 			add("sender "+sender.(map[string]any)["sender"].(string), sender)
@@ -145,8 +150,8 @@ func TestEveryOptionSurvivesJSON(t *testing.T) {
 		for _, object := range objects {
 			delete(object, "handler") // the modules' own names, which Caddy takes away
 			delete(object, "sender")
-			if strings.HasPrefix(place, "store ") {
-				delete(object, "store")
+			if kind, _, found := strings.Cut(place, " "); found && (kind == "store" || kind == "directory") {
+				delete(object, kind)
 			}
 			in, err := json.Marshal(object)
 			if err != nil {
@@ -226,6 +231,8 @@ func withOption(t *testing.T, field reflect.StructField, text string) Options {
 		value.SetString(text)
 	case reflect.TypeFor[[]string]():
 		value.Set(reflect.ValueOf([]string{text}))
+	case reflect.TypeFor[json.RawMessage]():
+		value.Set(reflect.ValueOf(json.RawMessage(text)))
 	case reflect.TypeFor[[]json.RawMessage]():
 		value.Set(reflect.ValueOf([]json.RawMessage{json.RawMessage(text)}))
 	case reflect.TypeFor[[]Protection]():
@@ -329,6 +336,7 @@ func TestSitesDoNotShareWhatTheyResolve(t *testing.T) {
 func TestModulesAreRegistered(t *testing.T) {
 	for _, id := range []string{
 		"otp", "http.handlers.otp", "otp.stores.bolt", "otp.stores.redis",
+		"otp.directories.file", "otp.directories.http",
 		"otp.senders.file", "otp.senders.http", "otp.senders.log", "otp.senders.smtp",
 	} {
 		module, err := caddy.GetModule(id)

@@ -31,6 +31,10 @@ func (h *Handler) newService(ctx caddy.Context, app *App, publicURL *url.URL) (*
 	if err != nil {
 		return nil, err
 	}
+	directory, err := h.loadDirectory(ctx)
+	if err != nil {
+		return nil, err
+	}
 	composer, err := text.NewComposer(text.Options{Host: publicURL.Host})
 	if err != nil {
 		return nil, fmt.Errorf("public_url: %w", err)
@@ -44,6 +48,7 @@ func (h *Handler) newService(ctx caddy.Context, app *App, publicURL *url.URL) (*
 		Watch:          app.watch,
 		Composer:       composer,
 		Senders:        senders,
+		Directory:      directory,
 		Admission:      otp.Admission{Allow: allow, Deny: deny},
 		Countries:      h.SMSCountries,
 		DefaultCountry: h.DefaultCountry,

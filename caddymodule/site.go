@@ -64,6 +64,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 	if err != nil {
 		return nil, err
 	}
+	app.services = append(app.services, service)
 	issuer := token.NewIssuer(service)
 	app.issuers = append(app.issuers, issuer)
 	cookie := h.sessionCookie(service)
@@ -75,6 +76,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, publicURL *url.URL, rep
 		Rules:         h.rules(),
 		Identity:      h.identity(),
 		LoginPath:     portal.LoginPath(path),
+		FormPath:      portal.FormPath(path),
 		TokenCookies:  h.tokenCookies(),
 		HiddenCookies: []string{portal.StartCookieName(cookie)},
 		OnIdentity:    setUser,

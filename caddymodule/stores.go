@@ -43,7 +43,8 @@ type OpenStore interface {
 }
 
 // stores are the stores of all configurations, so that a reload goes on with
-// the one that is open. Their values hold data only; limits and keys belong
+// the one that is open, and still hears of revocations for requests that came
+// in under an earlier one. Their values hold data only; limits and keys belong
 // to the configurations.
 var stores = caddy.NewUsagePool()
 
@@ -53,6 +54,8 @@ type pooledStore struct {
 	module Store
 	secret []byte
 	logger *slog.Logger
+	// watch runs while the store is open.
+	watch *otp.Watch
 
 	opened  atomic.Pointer[OpenStore]
 	opening sync.Mutex
@@ -62,7 +65,9 @@ type pooledStore struct {
 // loadStore returns the pool's store of a module.
 func loadStore(module Store, logger *slog.Logger) (*pooledStore, error) {
 	value, _, err := stores.LoadOrNew(module.Identity(), func() (caddy.Destructor, error) {
-		return &pooledStore{module: module, logger: logger}, nil
+		p := &pooledStore{module: module, logger: logger}
+		p.watch = otp.NewWatch(p, module.Timeout(), logger)
+		return p, nil
 	})
 	if err != nil {
 		return nil, err
@@ -95,6 +100,7 @@ func (p *pooledStore) Destruct() error {
 	defer p.opening.Unlock()
 	p.closed = true
 	if store := p.opened.Load(); store != nil {
+		p.watch.Stop()
 		return (*store).Close()
 	}
 	return nil
@@ -123,6 +129,7 @@ func (p *pooledStore) open() (otp.Store, error) {
 		return nil, fmt.Errorf("%w: %w", otp.ErrUnavailable, err)
 	}
 	p.opened.Store(&store)
+	p.watch.Start()
 	return store, nil
 }
 

@@ -49,6 +49,9 @@ func isBase64URL(s string) bool {
 	return true
 }
 
+// Handle returns the name that the store knows an address of the realm by.
+func (s *Service) Handle(a Address) Handle { return s.handle(a) }
+
 func (s *Service) handle(a Address) Handle {
 	return Handle(sharded(s.keys.name("handle", s.realm, string(a.channel), a.throttleForm())))
 }

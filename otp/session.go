@@ -42,6 +42,9 @@ type Session struct {
 	// MFAMethod by what; both are zero where none was.
 	MFA       time.Time
 	MFAMethod string
+	// Temporary says that the browser forgets the session when it is closed.
+	// The sealed cookie alone carries it.
+	Temporary bool
 	// Since is when the address was first verified, and New whether that was
 	// when this session was opened.
 	Since time.Time

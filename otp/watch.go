@@ -18,13 +18,16 @@ const (
 )
 
 // Watch knows the revoked sessions of a store, so that a request needs no
-// round trip to learn that its session still holds.
+// round trip to learn that its session still holds, and ends what goes on
+// under those that are revoked. It belongs to the store, not to a
+// configuration: see [Watch.Appoint].
 type Watch struct {
 	store   Store
 	logger  *slog.Logger
 	timeout time.Duration
 	stop    context.CancelFunc
-	done    chan struct{}
+	running sync.WaitGroup
+	live    live
 
 	// polling has an element while somebody asks.
 	polling chan struct{}
@@ -34,6 +37,8 @@ type Watch struct {
 	news     time.Time
 	sessions map[SessionID]revoked
 	owners   map[string]revoked
+	// terms are the configurations that run, the newest last.
+	terms []*term
 }
 
 type revoked struct{ at, forget time.Time }
@@ -54,20 +59,22 @@ func NewWatch(store Store, timeout time.Duration, logger *slog.Logger) *Watch {
 // Start begins to poll, in the background.
 func (w *Watch) Start() {
 	ctx, cancel := context.WithCancel(context.Background())
-	w.stop, w.done = cancel, make(chan struct{})
-	go w.poll(ctx)
+	w.stop = cancel
+	w.running.Go(func() { w.poll(ctx) })
+	w.running.Go(func() { w.judge(ctx) })
 }
 
-// Stop ends the polling that Start began.
+// Stop ends the polling that Start began, and what goes on under sessions,
+// since nobody would end it any more.
 func (w *Watch) Stop() {
 	if w.stop != nil {
 		w.stop()
-		<-w.done
+		w.running.Wait()
+		w.live.close()
 	}
 }
 
 func (w *Watch) poll(ctx context.Context) {
-	defer close(w.done)
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	healthy := true
@@ -80,9 +87,9 @@ func (w *Watch) poll(ctx context.Context) {
 		}
 		switch {
 		case err != nil && healthy:
-			w.logger.Error("revocations can't be read; sessions are trusted for another minute", slog.Any("error", err))
+			w.log().Error("revocations can't be read; sessions are trusted for another minute", slog.Any("error", err))
 		case err == nil && !healthy:
-			w.logger.Info("revocations can be read again")
+			w.log().Info("revocations can be read again")
 		}
 		healthy = err == nil
 		select {
@@ -123,13 +130,18 @@ func (w *Watch) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.live.heed(w.learn(revocations, next, asked))
+	return nil
+}
+
+// learn takes in what the store answered to a question, and returns what it
+// didn't know before.
+func (w *Watch) learn(revocations []Revocation, next Cursor, asked time.Time) (told []Revocation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range revocations {
-		if r.Session != "" {
-			remember(w.sessions, r.Session, r)
-		} else {
-			remember(w.owners, r.Owner, r)
+		if r.Session != "" && remember(w.sessions, r.Session, r) || r.Session == "" && remember(w.owners, r.Owner, r) {
+			told = append(told, r)
 		}
 	}
 	if asked.Sub(w.news) > staleAfter/2 || len(revocations) > 0 {
@@ -137,19 +149,22 @@ func (w *Watch) ask(ctx context.Context) error {
 		forgetPast(w.owners, asked)
 	}
 	w.cursor, w.news = next, asked
-	return nil
+	return told
 }
 
 // remember keeps the later of what is told in any order, and more than once.
-func remember[K comparable](entries map[K]revoked, key K, r Revocation) {
-	entry := entries[key]
-	if r.At.After(entry.at) {
+// It reports whether the revocation is new.
+func remember[K comparable](entries map[K]revoked, key K, r Revocation) bool {
+	entry, known := entries[key]
+	later := r.At.After(entry.at)
+	if later {
 		entry.at = r.At
 	}
 	if forget := r.At.Add(r.Lifetime); forget.After(entry.forget) {
 		entry.forget = forget
 	}
 	entries[key] = entry
+	return later || !known
 }
 
 func forgetPast[K comparable](entries map[K]revoked, now time.Time) {

@@ -44,8 +44,8 @@ type SMSWords struct {
 }
 
 // PageWords are those of the site's own pages. {address} is the address that
-// was typed, {wait} how long until another try, {prefix} a country's, and {url}
-// the site's address.
+// was typed, {wait} how long until another try, {prefix} a country's, {url}
+// the site's address, and {path} where a form goes.
 type PageWords struct {
 	LoginTitle, Email, Phone, Send string
 	EmailOrPhone, Restart          string
@@ -85,6 +85,15 @@ type PageWords struct {
 	// Unchecked says that nobody knows now who is signed in.
 	Unchecked, TryAgain     string
 	NotFoundTitle, NotFound string
+	// Device is ticked by who signs in on a device of their own; DeviceHint
+	// says what else to do.
+	Device, DeviceHint string
+	// FormKept and FormLost say what became of a form that was posted without
+	// a session. FormTitle and what follows ask whether to send it, to {path}.
+	FormKept, FormLost                      string
+	FormTitle, FormLead, FormSend, FormDrop string
+	// FormSent, FormGone, FormOther and FormUnsent say why it isn't sent.
+	FormSentTitle, FormSent, FormGoneTitle, FormGone, FormOther, FormUnsent string
 	// ForbiddenTitle and Forbidden are for who is signed in and may not open
 	// a page.
 	ForbiddenTitle, Forbidden string
@@ -96,9 +105,9 @@ type PageWords struct {
 	// OpenedByPage and OpenedByApp say how long ago, {time}, a session was
 	// opened; {api} is by which API.
 	OpenedByPage, OpenedByApp string
-	// Device names the {program} and the {system} that it runs on,
-	// DeviceProgram what is known only by its programming {language}.
-	Device, DeviceProgram, DeviceUnknown string
+	// ProgramOnSystem names the {program} and the {system} that it runs on,
+	// ProgramIn what is known only by its programming {language}.
+	ProgramOnSystem, ProgramIn, ProgramUnknown string
 }
 
 // Fill replaces {name} in a wording by the value that follows the name in

@@ -15,35 +15,36 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
 	"github.com/caddy-otp/caddy-otp/test/redisserver"
+	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
 // TestKilledAndRestarted kills the server as a power cut would. What it had
 // answered must still hold afterwards.
 func TestKilledAndRestarted(t *testing.T) {
-	onEachStore(t, func(t *testing.T, store string) {
-		r := newRig(t, store, apis+roomy+"\n\t\tprotect")
-		token := dialects[0].login(r, "session@example.com", 1).text(t, "accessToken")
-		dialects[1].start(r, "code@example.com")
-		code := r.message("code@example.com", 1).Code
+	site.OnEachStore(t, func(t *testing.T, store string) {
+		r := site.New(t, store, site.APIs+site.Roomy+"\n\t\tprotect")
+		token := site.Dialects[0].Login(r, "session@example.com", 1).Text(t, "accessToken")
+		site.Dialects[1].Start(r, "code@example.com")
+		code := r.Message("code@example.com", 1).Code
 		for range 4 {
-			dialects[1].verify(r, "code@example.com", other(code))
+			site.Dialects[1].Verify(r, "code@example.com", site.OtherCode(code))
 		}
-		signedOut := dialects[0].login(r, "gone@example.com", 1).text(t, "accessToken")
-		if a := r.post("/auth/logout", object{}, "Authorization", "Bearer "+signedOut); a.status != http.StatusOK {
-			t.Fatalf("logout: %d", a.status)
+		signedOut := site.Dialects[0].Login(r, "gone@example.com", 1).Text(t, "accessToken")
+		if a := r.Post("/auth/logout", site.Object{}, "Authorization", "Bearer "+signedOut); a.Status != http.StatusOK {
+			t.Fatalf("logout: %d", a.Status)
 		}
 
-		r.caddy.Kill()
-		r.caddy.Run()
+		r.Caddy.Kill()
+		r.Caddy.Run()
 
-		if a := r.get("/", "Authorization", "Bearer "+token); a.status != http.StatusOK {
-			t.Errorf("the session is gone: %d %s", a.status, a.body)
+		if a := r.Get("/", "Authorization", "Bearer "+token); a.Status != http.StatusOK {
+			t.Errorf("the session is gone: %d %s", a.Status, a.Body)
 		}
-		if a := r.get("/", "Authorization", "Bearer "+signedOut); a.status != http.StatusUnauthorized {
-			t.Errorf("the signed-out session is back: %d", a.status)
+		if a := r.Get("/", "Authorization", "Bearer "+signedOut); a.Status != http.StatusUnauthorized {
+			t.Errorf("the signed-out session is back: %d", a.Status)
 		}
-		if a := dialects[1].verify(r, "code@example.com", code); a.status != http.StatusOK {
-			t.Errorf("the code is gone: %d %s", a.status, a.body)
+		if a := site.Dialects[1].Verify(r, "code@example.com", code); a.Status != http.StatusOK {
+			t.Errorf("the code is gone: %d %s", a.Status, a.Body)
 		}
 	})
 }
@@ -84,33 +85,33 @@ func (p *provider) deliveries() map[string]int {
 // TestUndeliveredMessageArrives kills the server between the commit of a
 // message and its delivery.
 func TestUndeliveredMessageArrives(t *testing.T) {
-	onEachStore(t, func(t *testing.T, store string) {
+	site.OnEachStore(t, func(t *testing.T, store string) {
 		relay := &provider{taken: make(map[string]int), tried: make(chan struct{}, 1)}
 		server := httptest.NewServer(relay)
 		t.Cleanup(server.Close)
-		app := newUpstream(t)
-		r := &rig{t: t, app: app, global: globalBlock(store)}
-		r.url = fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))
-		r.sites = strings.Replace(siteBlock(r.url, apis, "reverse_proxy "+app.addr), "email file mails.jsonl", "email http "+server.URL, 1)
-		r.caddy = caddyserver.Start(t, r.global, r.sites)
+		app := site.NewUpstream(t)
+		r := &site.Rig{T: t, App: app, Global: site.GlobalBlock(store)}
+		r.URL = fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))
+		r.Sites = strings.Replace(site.SiteBlock(r.URL, site.APIs, "reverse_proxy "+app.Addr), "email file mails.jsonl", "email http "+server.URL, 1)
+		r.Caddy = caddyserver.Start(t, r.Global, r.Sites)
 
 		const sent = 3
 		for i := range sent {
-			if a := dialects[1].start(r, fmt.Sprintf("late%d@example.com", i)); a.status != http.StatusOK {
-				t.Fatalf("start: %d %s", a.status, a.body)
+			if a := site.Dialects[1].Start(r, fmt.Sprintf("late%d@example.com", i)); a.Status != http.StatusOK {
+				t.Fatalf("start: %d %s", a.Status, a.Body)
 			}
 		}
 		<-relay.tried
-		r.caddy.Kill()
+		r.Caddy.Kill()
 		relay.mu.Lock()
 		relay.up = true
 		relay.mu.Unlock()
-		r.caddy.Run()
+		r.Caddy.Run()
 
 		deadline := time.Now().Add(30 * time.Second)
 		for len(relay.deliveries()) < sent {
 			if time.Now().After(deadline) {
-				t.Fatalf("%d of %d messages arrived:\n%s", len(relay.deliveries()), sent, r.caddy.Log())
+				t.Fatalf("%d of %d messages arrived:\n%s", len(relay.deliveries()), sent, r.Caddy.Log())
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
@@ -124,14 +125,14 @@ func TestUndeliveredMessageArrives(t *testing.T) {
 
 // TestReloads reloads the config over and over while people log in.
 func TestReloads(t *testing.T) {
-	onEachStore(t, func(t *testing.T, store string) {
+	site.OnEachStore(t, func(t *testing.T, store string) {
 		const reloads, people = 20, 4
-		r := newRig(t, store, apis+roomy)
+		r := site.New(t, store, site.APIs+site.Roomy)
 		// Where the kernel doesn't hand connections over from a listener that
 		// closes to the one that replaces it, Caddy's reload resets those that
 		// it had not accepted yet. A client connects again: nothing was asked.
 		patient := *r
-		patient.retries = new(atomic.Int64)
+		patient.Retries = new(atomic.Int64)
 		stop := make(chan struct{})
 		var logins sync.WaitGroup
 		var counts [people]int
@@ -143,31 +144,31 @@ func TestReloads(t *testing.T) {
 						return
 					default:
 					}
-					d := dialects[counts[person]%len(dialects)]
+					d := site.Dialects[counts[person]%len(site.Dialects)]
 					address := fmt.Sprintf("p%d-%d@example.com", person, counts[person])
-					if a := d.start(&patient, address); a.status != http.StatusOK {
-						t.Errorf("%s start during a reload: %d %s", d.name, a.status, a.body)
+					if a := d.Start(&patient, address); a.Status != http.StatusOK {
+						t.Errorf("%s start during a reload: %d %s", d.Name, a.Status, a.Body)
 						return
 					}
-					a := d.verify(&patient, address, r.message(address, 1).Code)
-					if a.status != http.StatusOK {
-						t.Errorf("%s verify during a reload: %d %s", d.name, a.status, a.body)
+					a := d.Verify(&patient, address, r.Message(address, 1).Code)
+					if a.Status != http.StatusOK {
+						t.Errorf("%s verify during a reload: %d %s", d.Name, a.Status, a.Body)
 						return
 					}
-					if echo := patient.get("/", "Authorization", "Bearer "+a.text(t, d.token)); !strings.Contains(echo.body, "Remote-User: "+address) {
-						t.Errorf("the session didn't survive a reload: %s", echo.body)
+					if echo := patient.Get("/", "Authorization", "Bearer "+a.Text(t, d.Token)); !strings.Contains(echo.Body, "Remote-User: "+address) {
+						t.Errorf("the session didn't survive a reload: %s", echo.Body)
 					}
 					counts[person]++
 				}
 			})
 		}
 		for i := range reloads {
-			sites := r.sites
+			sites := r.Sites
 			if i%2 == 0 {
 				sites = strings.Replace(sites, "sms_countries US DE", "sms_countries DE", 1)
 				sites = strings.Replace(sites, "default_country US", "default_country DE", 1)
 			}
-			if err := r.caddy.Reload(r.global, sites); err != nil {
+			if err := r.Caddy.Reload(r.Global, sites); err != nil {
 				t.Errorf("reload %d: %v", i, err)
 			}
 		}
@@ -177,12 +178,12 @@ func TestReloads(t *testing.T) {
 		for person, n := range counts {
 			total += n
 			for i := range n {
-				if got := len(r.messages(fmt.Sprintf("p%d-%d@example.com", person, i))); got != 1 {
+				if got := len(r.Messages(fmt.Sprintf("p%d-%d@example.com", person, i))); got != 1 {
 					t.Errorf("a start made %d messages", got)
 				}
 			}
 		}
-		t.Logf("%d logins during %d reloads; %d connections were made again", total, reloads, patient.retries.Load())
+		t.Logf("%d logins during %d reloads; %d connections were made again", total, reloads, patient.Retries.Load())
 		if total < reloads {
 			t.Errorf("only %d logins during %d reloads", total, reloads)
 		}
@@ -192,26 +193,26 @@ func TestReloads(t *testing.T) {
 // TestRejectedReload keeps serving, with the same store, where the new config
 // is no good.
 func TestRejectedReload(t *testing.T) {
-	skipShort(t)
-	r := newRig(t, "store bolt otp.db", apis+roomy)
-	dialects[0].start(r, "kept@example.com")
-	code := r.message("kept@example.com", 1).Code
-	err := r.caddy.Reload(r.global, strings.Replace(r.sites, "public_url", "throttle address 1 2m\n\t\tallow *@\n\t\tpublic_url", 1))
+	site.SkipShort(t)
+	r := site.New(t, "store bolt otp.db", site.APIs+site.Roomy)
+	site.Dialects[0].Start(r, "kept@example.com")
+	code := r.Message("kept@example.com", 1).Code
+	err := r.Caddy.Reload(r.Global, strings.Replace(r.Sites, "public_url", "throttle address 1 2m\n\t\tallow *@\n\t\tpublic_url", 1))
 	if err == nil || !strings.Contains(err.Error(), "Caddyfile:") {
 		t.Errorf("a bad config is taken, or its error names no line: %v", err)
 	}
-	if a := dialects[0].verify(r, "kept@example.com", code); a.status != http.StatusOK {
-		t.Errorf("after a rejected reload: %d %s", a.status, a.body)
+	if a := site.Dialects[0].Verify(r, "kept@example.com", code); a.Status != http.StatusOK {
+		t.Errorf("after a rejected reload: %d %s", a.Status, a.Body)
 	}
 }
 
 // TestRedisDown answers at once and lets the app's traffic through, and
 // recovers by itself.
 func TestRedisDown(t *testing.T) {
-	skipShort(t)
+	site.SkipShort(t)
 	server := redisserver.Start(t)
-	r := newRig(t, "store redis "+server.URL()+"\n\t\tsecret a-secret-of-more-than-thirty-two-bytes", apis+roomy+"\n\t\tprotect /private")
-	token := dialects[0].login(r, "before@example.com", 1).text(t, "accessToken")
+	r := site.New(t, "store redis "+server.URL()+"\n\t\tsecret a-secret-of-more-than-thirty-two-bytes", site.APIs+site.Roomy+"\n\t\tprotect /private")
+	token := site.Dialects[0].Login(r, "before@example.com", 1).Text(t, "accessToken")
 	for _, fault := range []struct {
 		name       string
 		begin, end func()
@@ -221,29 +222,29 @@ func TestRedisDown(t *testing.T) {
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			fault.begin()
-			for _, d := range dialects {
-				for what, ask := range map[string]func() answer{
-					"start":  func() answer { return d.start(r, "down@example.com") },
-					"verify": func() answer { return d.verify(r, "down@example.com", "123456") },
+			for _, d := range site.Dialects {
+				for what, ask := range map[string]func() site.Answer{
+					"start":  func() site.Answer { return d.Start(r, "down@example.com") },
+					"verify": func() site.Answer { return d.Verify(r, "down@example.com", "123456") },
 				} {
 					a, took := fastest(ask)
-					if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || took > 300*time.Millisecond {
-						t.Errorf("%s %s: %d after %v, Retry-After %q: %s", d.name, what, a.status, took, a.header.Get("Retry-After"), a.body)
+					if a.Status != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" || took > 300*time.Millisecond {
+						t.Errorf("%s %s: %d after %v, Retry-After %q: %s", d.Name, what, a.Status, took, a.Header.Get("Retry-After"), a.Body)
 					}
 				}
 			}
-			if a := r.get("/page"); a.status != http.StatusOK {
-				t.Errorf("other traffic: %d", a.status)
+			if a := r.Get("/page"); a.Status != http.StatusOK {
+				t.Errorf("other traffic: %d", a.Status)
 			}
-			if a := r.get("/private", "Authorization", "Bearer "+token); a.status != http.StatusOK {
-				t.Errorf("signed-in traffic: %d %s", a.status, a.body)
+			if a := r.Get("/private", "Authorization", "Bearer "+token); a.Status != http.StatusOK {
+				t.Errorf("signed-in traffic: %d %s", a.Status, a.Body)
 			}
-			if a := r.get("/private"); a.status != http.StatusUnauthorized {
-				t.Errorf("anonymous on a protected path: %d", a.status)
+			if a := r.Get("/private"); a.Status != http.StatusUnauthorized {
+				t.Errorf("anonymous on a protected path: %d", a.Status)
 			}
 			fault.end()
 			recovered := time.Now().Add(5 * time.Second)
-			for nth := 0; dialects[1].start(r, fmt.Sprintf("after%d-%s@example.com", nth, fault.name)).status != http.StatusOK; nth++ {
+			for nth := 0; site.Dialects[1].Start(r, fmt.Sprintf("after%d-%s@example.com", nth, fault.name)).Status != http.StatusOK; nth++ {
 				if time.Now().After(recovered) {
 					t.Fatal("it doesn't recover")
 				}
@@ -255,7 +256,7 @@ func TestRedisDown(t *testing.T) {
 
 // fastest asks up to five times for an answer within 300 ms and returns the one
 // that came soonest: the machine that tests may be busy with something else.
-func fastest(ask func() answer) (best answer, took time.Duration) {
+func fastest(ask func() site.Answer) (best site.Answer, took time.Duration) {
 	for try := range 5 {
 		began := time.Now()
 		a := ask()
@@ -271,21 +272,21 @@ func fastest(ask func() answer) (best answer, took time.Duration) {
 
 // TestRedisAbsentAtStart starts all the same, and works once Redis is there.
 func TestRedisAbsentAtStart(t *testing.T) {
-	skipShort(t)
+	site.SkipShort(t)
 	server := redisserver.Start(t)
 	server.Kill()
-	r := newRig(t, "store redis "+server.URL()+"\n\t\tsecret a-secret-of-more-than-thirty-two-bytes", apis+roomy)
-	if a := dialects[0].start(r, "early@example.com"); a.status != http.StatusServiceUnavailable {
-		t.Errorf("without redis: %d %s", a.status, a.body)
+	r := site.New(t, "store redis "+server.URL()+"\n\t\tsecret a-secret-of-more-than-thirty-two-bytes", site.APIs+site.Roomy)
+	if a := site.Dialects[0].Start(r, "early@example.com"); a.Status != http.StatusServiceUnavailable {
+		t.Errorf("without redis: %d %s", a.Status, a.Body)
 	}
-	if a := r.get("/page"); a.status != http.StatusOK {
-		t.Errorf("other traffic: %d", a.status)
+	if a := r.Get("/page"); a.Status != http.StatusOK {
+		t.Errorf("other traffic: %d", a.Status)
 	}
 	server.Restart()
 	deadline := time.Now().Add(5 * time.Second)
-	for nth := 0; dialects[0].start(r, fmt.Sprintf("late%d@example.com", nth)).status != http.StatusOK; nth++ {
+	for nth := 0; site.Dialects[0].Start(r, fmt.Sprintf("late%d@example.com", nth)).Status != http.StatusOK; nth++ {
 		if time.Now().After(deadline) {
-			t.Fatalf("it doesn't work once redis is there:\n%s", r.caddy.Log())
+			t.Fatalf("it doesn't work once redis is there:\n%s", r.Caddy.Log())
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -294,36 +295,36 @@ func TestRedisAbsentAtStart(t *testing.T) {
 // TestNothingSecretInTheLog runs logins of every kind with the log at debug
 // and looks for codes, links, tokens and addresses in it.
 func TestNothingSecretInTheLog(t *testing.T) {
-	skipShort(t)
-	r := &rig{t: t, app: newUpstream(t), global: globalBlock("store bolt otp.db") + "\n\tdebug"}
-	r.url = fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))
-	r.sites = siteBlock(r.url, apis+roomy+"\n\t\tprotect", "log\n\treverse_proxy "+r.app.addr)
-	r.caddy = caddyserver.Start(t, r.global, r.sites)
+	site.SkipShort(t)
+	r := &site.Rig{T: t, App: site.NewUpstream(t), Global: site.GlobalBlock("store bolt otp.db") + "\n\tdebug"}
+	r.URL = fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))
+	r.Sites = site.SiteBlock(r.URL, site.APIs+site.Roomy+"\n\t\tprotect", "log\n\treverse_proxy "+r.App.Addr)
+	r.Caddy = caddyserver.Start(t, r.Global, r.Sites)
 	var secrets []string
-	for _, d := range dialects {
-		address := "private-" + d.name + "@secret.example"
-		token := d.login(r, address, 1).text(t, d.token)
-		secrets = append(secrets, address, r.message(address, 1).Code, token)
-		d.start(r, address)
-		d.verify(r, address, "not-a-code")
+	for _, d := range site.Dialects {
+		address := "private-" + d.Name + "@secret.example"
+		token := d.Login(r, address, 1).Text(t, d.Token)
+		secrets = append(secrets, address, r.Message(address, 1).Code, token)
+		d.Start(r, address)
+		d.Verify(r, address, "not-a-code")
 	}
-	visitor := browser(t)
-	enter(r, visitor, "private-link@secret.example")
-	m := r.message("private-link@secret.example", 1)
+	visitor := site.Browser(t)
+	site.Enter(r, visitor, "private-link@secret.example")
+	m := r.Message("private-link@secret.example", 1)
 	token := m.Link[strings.Index(m.Link, "=")+1:]
-	do(t, visitor, http.MethodGet, m.Link, "")
-	form(r, visitor, "/.otp/link", url.Values{"token": {token}})
+	site.Do(t, visitor, http.MethodGet, m.Link, "")
+	site.Form(r, visitor, "/.otp/link", url.Values{"token": {token}})
 	secrets = append(secrets, m.To, m.Code, token)
-	site, err := url.Parse(r.url)
+	address, err := url.Parse(r.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, cookie := range visitor.Jar.Cookies(site) {
+	for _, cookie := range visitor.Jar.Cookies(address) {
 		secrets = append(secrets, cookie.Value)
 	}
-	do(t, visitor, http.MethodGet, r.url+"/page", "")
-	r.caddy.Stop()
-	log := withoutProxyDebug(r.caddy.Log())
+	site.Do(t, visitor, http.MethodGet, r.URL+"/page", "")
+	r.Caddy.Stop()
+	log := withoutProxyDebug(r.Caddy.Log())
 	if !strings.Contains(log, "handled request") || !strings.Contains(log, `"answered"`) {
 		t.Fatalf("the log lacks what is looked through:\n%s", log)
 	}

@@ -9,18 +9,19 @@ import (
 	"testing"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
 // TestForwardAuth has a second site, which has no otp of its own and asks the
 // first one who makes a request.
 func TestForwardAuth(t *testing.T) {
-	skipShort(t)
+	site.SkipShort(t)
 	const forged = "admin@forged.example"
-	app := newUpstream(t)
+	app := site.NewUpstream(t)
 	port := caddyserver.FreePort(t)
-	r := &rig{t: t, app: app, global: globalBlock("store bolt otp.db"), url: fmt.Sprintf("http://login.localhost:%d", port)}
+	r := &site.Rig{T: t, App: app, Global: site.GlobalBlock("store bolt otp.db"), URL: fmt.Sprintf("http://login.localhost:%d", port)}
 	other := fmt.Sprintf("http://other.localhost:%d", port)
-	r.sites = siteBlock(r.url, apis+roomy+"\n\t\tpublic /open\n\t\tprotect\n\t\tassertion X-Assertion", "reverse_proxy "+app.addr) + fmt.Sprintf(`
+	r.Sites = site.SiteBlock(r.URL, site.APIs+site.Roomy+"\n\t\tpublic /open\n\t\tprotect\n\t\tassertion X-Assertion", "reverse_proxy "+app.Addr) + fmt.Sprintf(`
 %s {
 	forward_auth 127.0.0.1:%d {
 		uri /.otp/session
@@ -29,23 +30,23 @@ func TestForwardAuth(t *testing.T) {
 	}
 	reverse_proxy %s
 }
-`, other, port, port, app.addr)
-	r.caddy = caddyserver.Start(t, r.global, r.sites)
-	token := dialects[0].login(r, "asks@example.com", 1).text(t, "accessToken")
+`, other, port, port, app.Addr)
+	r.Caddy = caddyserver.Start(t, r.Global, r.Sites)
+	token := site.Dialects[0].Login(r, "asks@example.com", 1).Text(t, "accessToken")
 
 	forgedHeaders := []string{"Remote-User", forged, "Remote-Groups", forged, "X-Assertion", forged, "X-Forwarded-Uri", "/open", "X-Original-URL", "/open"}
-	a := do(t, browser(t), http.MethodGet, other+"/page", "", append(forgedHeaders, "Authorization", "Bearer "+token)...)
-	if a.status != http.StatusOK || !strings.Contains(a.body, "GET /page ") || !strings.Contains(a.body, "Remote-User: asks@example.com\r\n") ||
-		!strings.Contains(a.body, "Remote-Email: asks@example.com\r\n") || strings.Count(a.body, "X-Assertion: ey") != 1 || strings.Contains(a.body, forged) {
-		t.Errorf("signed in: %d %s", a.status, a.body)
+	a := site.Do(t, site.Browser(t), http.MethodGet, other+"/page", "", append(forgedHeaders, "Authorization", "Bearer "+token)...)
+	if a.Status != http.StatusOK || !strings.Contains(a.Body, "GET /page ") || !strings.Contains(a.Body, "Remote-User: asks@example.com\r\n") ||
+		!strings.Contains(a.Body, "Remote-Email: asks@example.com\r\n") || strings.Count(a.Body, "X-Assertion: ey") != 1 || strings.Contains(a.Body, forged) {
+		t.Errorf("signed in: %d %s", a.Status, a.Body)
 	}
 	for _, headers := range [][]string{forgedHeaders, {"Authorization", "Bearer x"}, {"X-Forwarded-Method", "OPTIONS"}} {
-		a = do(t, browser(t), http.MethodGet, other+"/open", "", headers...)
-		if a.status != http.StatusUnauthorized || strings.Contains(a.body, "GET /open") || !strings.Contains(a.body, r.url+"/.otp/login") {
-			t.Errorf("nobody, with %q: %d %s", headers, a.status, a.body)
+		a = site.Do(t, site.Browser(t), http.MethodGet, other+"/open", "", headers...)
+		if a.Status != http.StatusUnauthorized || strings.Contains(a.Body, "GET /open") || !strings.Contains(a.Body, r.URL+"/.otp/login") {
+			t.Errorf("nobody, with %q: %d %s", headers, a.Status, a.Body)
 		}
 	}
-	if a := r.get("/.otp/jwks.json"); a.status != http.StatusOK || !strings.Contains(a.body, `"kty":"RSA"`) {
-		t.Errorf("keys: %d %s", a.status, a.body)
+	if a := r.Get("/.otp/jwks.json"); a.Status != http.StatusOK || !strings.Contains(a.Body, `"kty":"RSA"`) {
+		t.Errorf("keys: %d %s", a.Status, a.Body)
 	}
 }

@@ -8,23 +8,25 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
 func TestEachAPILogsInToTheApp(t *testing.T) {
-	onEachStore(t, func(t *testing.T, store string) {
-		r := newRig(t, store, apis+roomy+"\n\t\tprotect")
-		for _, d := range dialects {
-			t.Run(d.name, func(t *testing.T) {
-				address := d.name + "@example.com"
-				token := d.login(r, address, 1).text(t, d.token)
-				a := r.get("/page", "Authorization", "Bearer "+token)
+	site.OnEachStore(t, func(t *testing.T, store string) {
+		r := site.New(t, store, site.APIs+site.Roomy+"\n\t\tprotect")
+		for _, d := range site.Dialects {
+			t.Run(d.Name, func(t *testing.T) {
+				address := d.Name + "@example.com"
+				token := d.Login(r, address, 1).Text(t, d.Token)
+				a := r.Get("/page", "Authorization", "Bearer "+token)
 				for _, line := range []string{"Remote-User: " + address, "Remote-Email: " + address, "Remote-Subject: ", "Authorization: Bearer " + token} {
-					if !strings.Contains(a.body, line) {
-						t.Errorf("the app doesn't get %q:\n%s", line, a.body)
+					if !strings.Contains(a.Body, line) {
+						t.Errorf("the app doesn't get %q:\n%s", line, a.Body)
 					}
 				}
-				if a := r.get("/page"); a.status != http.StatusUnauthorized {
-					t.Errorf("without the token: %d", a.status)
+				if a := r.Get("/page"); a.Status != http.StatusUnauthorized {
+					t.Errorf("without the token: %d", a.Status)
 				}
 			})
 		}
@@ -32,50 +34,50 @@ func TestEachAPILogsInToTheApp(t *testing.T) {
 }
 
 func TestSMSLogsIn(t *testing.T) {
-	onEachStore(t, func(t *testing.T, store string) {
-		r := newRig(t, store, apis+roomy)
+	site.OnEachStore(t, func(t *testing.T, store string) {
+		r := site.New(t, store, site.APIs+site.Roomy)
 		const phone = "+12025550143"
 		for nth, d := range []struct {
 			name, start, verify string
-			startBody           object
-			verifyBody          func(code string) object
+			startBody           site.Object
+			verifyBody          func(code string) site.Object
 			token               string
 		}{
 			{
 				"nestauth", "/auth/passwordless/send", "/auth/login",
-				object{"identifier": "(202) 555-0143", "channel": "sms"},
-				func(code string) object {
-					return object{"providerName": "passwordless", "credentials": object{"identifier": phone, "code": code, "channels": []string{"sms"}}}
+				site.Object{"identifier": "(202) 555-0143", "channel": "sms"},
+				func(code string) site.Object {
+					return site.Object{"providerName": "passwordless", "credentials": site.Object{"identifier": phone, "code": code, "channels": []string{"sms"}}}
 				},
 				"accessToken",
 			},
 			{
 				"autional", "/auth/send-login-code", "/auth/login/phone-code",
-				object{"phone": phone},
-				func(code string) object { return object{"phone": phone, "code": code} },
+				site.Object{"phone": phone},
+				func(code string) site.Object { return site.Object{"phone": phone, "code": code} },
 				"access_token",
 			},
 			{
 				"auth0", "/passwordless/start", "/oauth/token",
-				object{"client_id": publicClient, "connection": "sms", "phone_number": phone},
-				func(code string) object {
-					return object{"grant_type": "http://auth0.com/oauth/grant-type/passwordless/otp", "client_id": publicClient, "username": phone, "otp": code, "realm": "sms"}
+				site.Object{"client_id": site.PublicClient, "connection": "sms", "phone_number": phone},
+				func(code string) site.Object {
+					return site.Object{"grant_type": "http://auth0.com/oauth/grant-type/passwordless/otp", "client_id": site.PublicClient, "username": phone, "otp": code, "realm": "sms"}
 				},
 				"access_token",
 			},
 		} {
-			if a := r.post(d.start, d.startBody); a.status != http.StatusOK {
-				t.Fatalf("%s start: %d %s", d.name, a.status, a.body)
+			if a := r.Post(d.start, d.startBody); a.Status != http.StatusOK {
+				t.Fatalf("%s start: %d %s", d.name, a.Status, a.Body)
 			}
-			m := r.message(phone, nth+1)
+			m := r.Message(phone, nth+1)
 			if m.Channel != "sms" || !strings.HasSuffix(m.Text, "@localhost #"+m.Code) {
 				t.Errorf("%s: SMS is %+v", d.name, m)
 			}
-			a := r.post(d.verify, d.verifyBody(m.Code))
-			if a.status != http.StatusOK {
-				t.Fatalf("%s verify: %d %s", d.name, a.status, a.body)
+			a := r.Post(d.verify, d.verifyBody(m.Code))
+			if a.Status != http.StatusOK {
+				t.Fatalf("%s verify: %d %s", d.name, a.Status, a.Body)
 			}
-			echo := r.get("/", "Authorization", "Bearer "+a.text(t, d.token)).body
+			echo := r.Get("/", "Authorization", "Bearer "+a.Text(t, d.token)).Body
 			if !strings.Contains(echo, "Remote-Phone: "+phone) || strings.Contains(echo, "Remote-Email") {
 				t.Errorf("%s: the app gets\n%s", d.name, echo)
 			}
@@ -85,111 +87,82 @@ func TestSMSLogsIn(t *testing.T) {
 
 // TestPagesLogIn walks the pages as a browser without JavaScript does.
 func TestPagesLogIn(t *testing.T) {
-	onEachStore(t, func(t *testing.T, store string) {
-		r := newRig(t, store, roomy+"\n\t\tprotect")
+	site.OnEachStore(t, func(t *testing.T, store string) {
+		r := site.New(t, store, site.Roomy+"\n\t\tprotect")
 		t.Run("code", func(t *testing.T) {
-			visitor := browser(t)
-			enter(r, visitor, "code@example.com")
-			m := r.message("code@example.com", 1)
-			a := form(r, visitor, "/.otp/verify", url.Values{"code": {m.Code}})
-			expectRedirect(t, a, "/deep/page?x=1")
-			if echo := do(t, visitor, http.MethodGet, r.url+"/deep/page?x=1", "").body; !strings.Contains(echo, "Remote-User: code@example.com") || strings.Contains(echo, "otp=") {
+			visitor := site.Browser(t)
+			site.Enter(r, visitor, "code@example.com")
+			m := r.Message("code@example.com", 1)
+			a := site.Form(r, visitor, "/.otp/verify", url.Values{"code": {m.Code}})
+			site.ExpectRedirect(t, a, "/deep/page?x=1")
+			if echo := site.Do(t, visitor, http.MethodGet, r.URL+"/deep/page?x=1", "").Body; !strings.Contains(echo, "Remote-User: code@example.com") || strings.Contains(echo, "otp=") {
 				t.Errorf("the app gets\n%s", echo)
 			}
 			signOut(r, visitor)
 		})
 		t.Run("link", func(t *testing.T) {
-			visitor := browser(t)
-			enter(r, visitor, "link@example.com")
-			link := r.message("link@example.com", 1).Link
-			if !strings.HasPrefix(link, r.url+"/.otp/link?") {
+			visitor := site.Browser(t)
+			site.Enter(r, visitor, "link@example.com")
+			link := r.Message("link@example.com", 1).Link
+			if !strings.HasPrefix(link, r.URL+"/.otp/link?") {
 				t.Fatalf("link is %q", link)
 			}
-			other := browser(t) // opened on another device, and looked at before by scanners
+			other := site.Browser(t) // opened on another device, and looked at before by scanners
 			for _, method := range []string{http.MethodHead, http.MethodGet, http.MethodGet, http.MethodGet} {
-				if a := do(t, other, method, link, ""); a.status != http.StatusOK || a.header.Get("Set-Cookie") != "" {
-					t.Fatalf("%s of the link: %d %v", method, a.status, a.header)
+				if a := site.Do(t, other, method, link, ""); a.Status != http.StatusOK || a.Header.Get("Set-Cookie") != "" {
+					t.Fatalf("%s of the link: %d %v", method, a.Status, a.Header)
 				}
 			}
 			token := link[strings.Index(link, "=")+1:]
-			expectRedirect(t, form(r, other, "/.otp/link", url.Values{"token": {token}}), "/deep/page?x=1")
-			if echo := do(t, other, http.MethodGet, r.url+"/", "").body; !strings.Contains(echo, "Remote-User: link@example.com") {
+			site.ExpectRedirect(t, site.Form(r, other, "/.otp/link", url.Values{"token": {token}}), "/deep/page?x=1")
+			if echo := site.Do(t, other, http.MethodGet, r.URL+"/", "").Body; !strings.Contains(echo, "Remote-User: link@example.com") {
 				t.Errorf("the app gets\n%s", echo)
 			}
-			if a := form(r, browser(t), "/.otp/link", url.Values{"token": {token}}); a.status == http.StatusSeeOther {
+			if a := site.Form(r, site.Browser(t), "/.otp/link", url.Values{"token": {token}}); a.Status == http.StatusSeeOther {
 				t.Error("the link works twice")
 			}
 		})
 	})
 }
 
-// enter goes to a protected page, is sent to the login page, and enters an
-// address there.
-func enter(r *rig, visitor *http.Client, address string) {
-	r.t.Helper()
-	a := do(r.t, visitor, http.MethodGet, r.url+"/deep/page?x=1", "", "Accept", "text/html")
-	login, err := url.Parse(a.header.Get("Location"))
-	if err != nil || a.status != http.StatusSeeOther || login.Path != "/.otp/login" {
-		r.t.Fatalf("a visitor gets %d to %q", a.status, a.header.Get("Location"))
-	}
-	if page := do(r.t, visitor, http.MethodGet, r.url+login.String(), "", "Accept", "text/html"); page.status != http.StatusOK {
-		r.t.Fatalf("login page: %d", page.status)
-	}
-	a = form(r, visitor, "/.otp/login", url.Values{"address": {address}, "return_to": {login.Query().Get("return_to")}})
-	expectRedirect(r.t, a, "/.otp/verify")
-}
-
-func form(r *rig, visitor *http.Client, path string, values url.Values) answer {
-	r.t.Helper()
-	return do(r.t, visitor, http.MethodPost, r.url+path, values.Encode(),
-		"Content-Type", "application/x-www-form-urlencoded", "Origin", r.url, "Sec-Fetch-Site", "same-origin")
-}
-
-func expectRedirect(t *testing.T, a answer, location string) {
-	t.Helper()
-	if a.status != http.StatusSeeOther || a.header.Get("Location") != location {
-		t.Fatalf("got %d to %q, want a redirect to %q:\n%s", a.status, a.header.Get("Location"), location, a.body)
-	}
-}
-
 // signOut ends the session; a copy of its cookie is worthless afterwards.
-func signOut(r *rig, visitor *http.Client) {
-	r.t.Helper()
-	site, err := url.Parse(r.url)
+func signOut(r *site.Rig, visitor *http.Client) {
+	r.T.Helper()
+	address, err := url.Parse(r.URL)
 	if err != nil {
-		r.t.Fatal(err)
+		r.T.Fatal(err)
 	}
 	var stolen []string
-	for _, cookie := range visitor.Jar.Cookies(site) {
+	for _, cookie := range visitor.Jar.Cookies(address) {
 		stolen = append(stolen, "Cookie", cookie.Name+"="+cookie.Value)
 	}
-	if a := form(r, visitor, "/.otp/logout", nil); a.status >= http.StatusBadRequest {
-		r.t.Fatalf("logout: %d %s", a.status, a.body)
+	if a := site.Form(r, visitor, "/.otp/logout", nil); a.Status >= http.StatusBadRequest {
+		r.T.Fatalf("logout: %d %s", a.Status, a.Body)
 	}
-	if a := r.get("/", stolen...); a.status != http.StatusUnauthorized {
-		r.t.Errorf("a signed-out session's cookie still opens the app: %d", a.status)
+	if a := r.Get("/", stolen...); a.Status != http.StatusUnauthorized {
+		r.T.Errorf("a signed-out session's cookie still opens the app: %d", a.Status)
 	}
 }
 
 func TestRefusals(t *testing.T) {
-	onEachStore(t, func(t *testing.T, store string) {
-		r := newRig(t, store, apis+roomy)
-		for _, d := range dialects {
-			t.Run(d.name, func(t *testing.T) {
-				address := "refused-" + d.name + "@example.com"
-				d.start(r, address)
-				code := r.message(address, 1).Code
-				d.verify(r, address, other(code)).expect(t, "a wrong code", d.wrong)
-				if a := d.verify(r, address, code); a.status != http.StatusOK {
-					t.Fatalf("the right code: %d %s", a.status, a.body)
+	site.OnEachStore(t, func(t *testing.T, store string) {
+		r := site.New(t, store, site.APIs+site.Roomy)
+		for _, d := range site.Dialects {
+			t.Run(d.Name, func(t *testing.T) {
+				address := "refused-" + d.Name + "@example.com"
+				d.Start(r, address)
+				code := r.Message(address, 1).Code
+				d.Verify(r, address, site.OtherCode(code)).Expect(t, "a wrong code", d.Wrong)
+				if a := d.Verify(r, address, code); a.Status != http.StatusOK {
+					t.Fatalf("the right code: %d %s", a.Status, a.Body)
 				}
-				d.verify(r, address, code).expect(t, "the same code twice", d.wrong)
-				d.verify(r, "nobody-"+address, code).expect(t, "an address that asked for nothing", d.wrong)
+				d.Verify(r, address, code).Expect(t, "the same code twice", d.Wrong)
+				d.Verify(r, "nobody-"+address, code).Expect(t, "an address that asked for nothing", d.Wrong)
 				for range 2 {
-					d.start(r, address)
+					d.Start(r, address)
 				}
-				d.start(r, address).expect(t, "the fourth start in a minute", d.throttled)
-				if got := len(r.messages(address)); got > 3 {
+				d.Start(r, address).Expect(t, "the fourth start in a minute", d.Throttled)
+				if got := len(r.Messages(address)); got > 3 {
 					t.Errorf("%d messages were sent", got)
 				}
 			})
@@ -200,46 +173,46 @@ func TestRefusals(t *testing.T) {
 // TestOneBudget guesses through all three APIs at one address: after five
 // guesses in all the codes of each are dead.
 func TestOneBudget(t *testing.T) {
-	onEachStore(t, func(t *testing.T, store string) {
-		r := newRig(t, store, apis+roomy+"\n\t\tthrottle address 100 1m")
+	site.OnEachStore(t, func(t *testing.T, store string) {
+		r := site.New(t, store, site.APIs+site.Roomy+"\n\t\tthrottle address 100 1m")
 		const address = "victim@example.com"
 		codes := make(map[string]string)
-		for _, d := range dialects {
-			d.start(r, address)
-			codes[d.name] = r.message(address, len(codes)+1).Code
+		for _, d := range site.Dialects {
+			d.Start(r, address)
+			codes[d.Name] = r.Message(address, len(codes)+1).Code
 		}
 		for guess := range 5 {
-			d := dialects[guess%len(dialects)]
-			want := d.wrong
+			d := site.Dialects[guess%len(site.Dialects)]
+			want := d.Wrong
 			// auth0's code dies of the third guess, the others' of the fifth,
 			// whoever made the ones before.
-			if d.name == "auth0" && guess >= 2 || guess == 4 {
-				want = d.exhausted
+			if d.Name == "auth0" && guess >= 2 || guess == 4 {
+				want = d.Exhausted
 			}
-			d.verify(r, address, other(codes[d.name])).expect(t, d.name+"'s guess", want)
+			d.Verify(r, address, site.OtherCode(codes[d.Name])).Expect(t, d.Name+"'s guess", want)
 		}
-		for _, d := range dialects {
-			d.verify(r, address, codes[d.name]).expect(t, d.name+"'s right code after five guesses", d.exhausted)
+		for _, d := range site.Dialects {
+			d.Verify(r, address, codes[d.Name]).Expect(t, d.Name+"'s right code after five guesses", d.Exhausted)
 		}
 	})
 }
 
 func TestExpiredCode(t *testing.T) {
-	onEachStore(t, func(t *testing.T, store string) {
-		r := newRig(t, store, apis+roomy+"\n\t\tcode {\n\t\t\tlifetime 3s\n\t\t}")
-		expired := map[string]refusal{
-			"nestauth": {400, "code", "VERIFICATION_CODE_INVALID"},
-			"autional": {400, "code", 30101004.0},
-			"auth0":    {403, "error_description", "The verification code has expired. Please try to login again."},
+	site.OnEachStore(t, func(t *testing.T, store string) {
+		r := site.New(t, store, site.APIs+site.Roomy+"\n\t\tcode {\n\t\t\tlifetime 3s\n\t\t}")
+		expired := map[string]site.Refusal{
+			"nestauth": site.Refused(400, "code", "VERIFICATION_CODE_INVALID"),
+			"autional": site.Refused(400, "code", 30101004.0),
+			"auth0":    site.Refused(403, "error_description", "The verification code has expired. Please try to login again."),
 		}
 		codes := make(map[string]string)
-		for _, d := range dialects {
-			d.start(r, d.name+"@example.com")
-			codes[d.name] = r.message(d.name+"@example.com", 1).Code
+		for _, d := range site.Dialects {
+			d.Start(r, d.Name+"@example.com")
+			codes[d.Name] = r.Message(d.Name+"@example.com", 1).Code
 		}
 		time.Sleep(3100 * time.Millisecond) // the real server's clock can't be moved
-		for _, d := range dialects {
-			d.verify(r, d.name+"@example.com", codes[d.name]).expect(t, d.name, expired[d.name])
+		for _, d := range site.Dialects {
+			d.Verify(r, d.Name+"@example.com", codes[d.Name]).Expect(t, d.Name, expired[d.Name])
 		}
 	})
 }

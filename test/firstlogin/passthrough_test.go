@@ -8,23 +8,24 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
 // TestUntouchedTraffic passes what a proxy most easily spoils.
 func TestUntouchedTraffic(t *testing.T) {
-	skipShort(t)
-	r := newRig(t, "store bolt otp.db", apis+roomy)
+	site.SkipShort(t)
+	r := site.New(t, "store bolt otp.db", site.APIs+site.Roomy)
 
 	t.Run("event stream", func(t *testing.T) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/stream", nil)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.URL+"/stream", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		response, err := browser(t).Do(request)
+		response, err := site.Browser(t).Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,11 +38,7 @@ func TestUntouchedTraffic(t *testing.T) {
 	})
 
 	t.Run("upgrade", func(t *testing.T) {
-		site, err := url.Parse(r.url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn, err := net.Dial("tcp", site.Host)
+		conn, err := net.Dial("tcp", r.Host())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +46,7 @@ func TestUntouchedTraffic(t *testing.T) {
 		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(conn, "GET /socket HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n", site.Host)
+		fmt.Fprintf(conn, "GET /socket HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n", r.Host())
 		reader := bufio.NewReader(conn)
 		response, err := http.ReadResponse(reader, nil)
 		if err != nil || response.StatusCode != http.StatusSwitchingProtocols {
@@ -67,9 +64,9 @@ func TestUntouchedTraffic(t *testing.T) {
 
 	t.Run("upload on a shared path", func(t *testing.T) {
 		body := strings.Repeat("0123456789abcdef", 64<<10) // 1 MiB
-		a := do(t, browser(t), http.MethodPost, r.url+"/auth/login", body, "Content-Type", "application/json", "Cookie", "theirs=1; more=2")
-		if a.status != http.StatusOK || !strings.HasSuffix(a.body, body) || !strings.Contains(a.body, "Cookie: theirs=1; more=2\r\n") {
-			t.Errorf("the app got %d bytes, status %d", len(a.body), a.status)
+		a := site.Do(t, site.Browser(t), http.MethodPost, r.URL+"/auth/login", body, "Content-Type", "application/json", "Cookie", "theirs=1; more=2")
+		if a.Status != http.StatusOK || !strings.HasSuffix(a.Body, body) || !strings.Contains(a.Body, "Cookie: theirs=1; more=2\r\n") {
+			t.Errorf("the app got %d bytes, status %d", len(a.Body), a.Status)
 		}
 	})
 }
@@ -77,10 +74,10 @@ func TestUntouchedTraffic(t *testing.T) {
 // TestOursOrTheApps asks once for each row of the table of shared paths: who
 // answers, we or the app behind us.
 func TestOursOrTheApps(t *testing.T) {
-	skipShort(t)
-	r := newRig(t, "store bolt otp.db", apis+roomy)
-	nest := "Bearer " + dialects[0].login(r, "nest@example.com", 1).text(t, "accessToken")
-	auth0 := "Bearer " + dialects[2].login(r, "auth0@example.com", 1).text(t, "access_token")
+	site.SkipShort(t)
+	r := site.New(t, "store bolt otp.db", site.APIs+site.Roomy)
+	nest := "Bearer " + site.Dialects[0].Login(r, "nest@example.com", 1).Text(t, "accessToken")
+	auth0 := "Bearer " + site.Dialects[2].Login(r, "auth0@example.com", 1).Text(t, "access_token")
 	const (
 		foreign = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ0aGVpcnMifQ.c2lnbmF0dXJl"
 		none    = ""
@@ -98,7 +95,7 @@ func TestOursOrTheApps(t *testing.T) {
 		{"POST", "/auth/mfa/challenge", foreign, `{"method":"email"}`, ours, 401},
 		{"POST", "/auth/mfa/challenge", nest, `{"method":"email"}`, ours, 403},
 		{"POST", "/auth/send-login-code", none, `{"email":"c@example.com"}`, ours, 200},
-		{"POST", "/passwordless/start", none, `{"client_id":"` + publicClient + `","connection":"email","email":"d@example.com"}`, ours, 200},
+		{"POST", "/passwordless/start", none, `{"client_id":"` + site.PublicClient + `","connection":"email","email":"d@example.com"}`, ours, 200},
 		{"POST", "/passwordless/start", none, `{"client_id":"theirs","connection":"email","email":"d@example.com"}`, ours, 401},
 		{"POST", "/auth/login/email-code", none, `{"email":"a@example.com","code":"000000"}`, ours, 400},
 		{"POST", "/auth/login/phone-code", none, `{"phone":"+12025550143","code":"000000"}`, ours, 400},
@@ -122,14 +119,14 @@ func TestOursOrTheApps(t *testing.T) {
 		{"POST", "/auth/refresh", none, `{"refresh_token":"theirs"}`, theApps, 200},
 		{"POST", "/auth/logout", foreign, `{}`, theApps, 200},
 		{"GET", "/auth/client-config", none, "", theApps, 200},
-		{"POST", "/oauth/token", none, `{"client_id":"` + publicClient + `"}`, ours, 400},
+		{"POST", "/oauth/token", none, `{"client_id":"` + site.PublicClient + `"}`, ours, 400},
 		{"POST", "/oauth/token", none, `{"client_id":"theirs","grant_type":"password"}`, theApps, 200},
 		{"POST", "/oauth/revoke", none, `{"client_id":"theirs","token":"x"}`, theApps, 200},
-		{"POST", "/co/authenticate", none, `{"client_id":"` + publicClient + `","username":"a@example.com","otp":"000000"}`, ours, 404},
+		{"POST", "/co/authenticate", none, `{"client_id":"` + site.PublicClient + `","username":"a@example.com","otp":"000000"}`, ours, 404},
 		{"POST", "/co/authenticate", none, `{"client_id":"theirs","username":"a@example.com","otp":"000000"}`, theApps, 200},
-		{"GET", "/authorize?client_id=" + publicClient, none, "", ours, 404},
+		{"GET", "/authorize?client_id=" + site.PublicClient, none, "", ours, 404},
 		{"GET", "/authorize?client_id=theirs", none, "", theApps, 200},
-		{"GET", "/v2/logout?client_id=" + publicClient, none, "", ours, 404},
+		{"GET", "/v2/logout?client_id=" + site.PublicClient, none, "", ours, 404},
 		{"GET", "/v2/logout", none, "", theApps, 200},
 		{"GET", "/userinfo", auth0, "", ours, 200},
 		{"GET", "/userinfo", foreign, "", theApps, 200},
@@ -148,14 +145,14 @@ func TestOursOrTheApps(t *testing.T) {
 		if row.authorization != "" {
 			headers = append(headers, "Authorization", row.authorization)
 		}
-		a := do(t, browser(t), row.method, r.url+row.path, row.body, headers...)
-		if app := a.header.Get("X-App") == "yes"; app != row.app || a.status != row.status {
-			t.Errorf("%s %s %.20s %s: %d, the app's: %v; want %d, %v\n%s", row.method, row.path, row.authorization, row.body, a.status, app, row.status, row.app, a.body)
+		a := site.Do(t, site.Browser(t), row.method, r.URL+row.path, row.body, headers...)
+		if app := a.Header.Get("X-App") == "yes"; app != row.app || a.Status != row.status {
+			t.Errorf("%s %s %.20s %s: %d, the app's: %v; want %d, %v\n%s", row.method, row.path, row.authorization, row.body, a.Status, app, row.status, row.app, a.Body)
 		}
-		if row.app && !strings.HasSuffix(a.body, row.body) {
-			t.Errorf("%s %s: the app didn't get the body: %s", row.method, row.path, a.body)
+		if row.app && !strings.HasSuffix(a.Body, row.body) {
+			t.Errorf("%s %s: the app didn't get the body: %s", row.method, row.path, a.Body)
 		}
-		if row.status == http.StatusMethodNotAllowed && a.header.Get("Allow") == "" {
+		if row.status == http.StatusMethodNotAllowed && a.Header.Get("Allow") == "" {
 			t.Errorf("%s %s: no Allow", row.method, row.path)
 		}
 	}
@@ -165,33 +162,33 @@ func TestOursOrTheApps(t *testing.T) {
 // app would get, of a site whose APIs are all exclusive: each gets the answer
 // of its dialect, on a path of two dialects that of the first.
 func TestOursOrTheAppsExclusive(t *testing.T) {
-	skipShort(t)
+	site.SkipShort(t)
 	exclusive := strings.NewReplacer(
 		"api nestauth", "api nestauth {\nexclusive\n}",
 		"api autional", "api autional {\nexclusive\n}",
 		"api auth0 {", "api auth0 {\nexclusive",
-	).Replace(apis)
-	r := newRig(t, "store bolt otp.db", exclusive+roomy)
+	).Replace(site.APIs)
+	r := site.New(t, "store bolt otp.db", exclusive+site.Roomy)
 	const grant = "http://auth0.com/oauth/grant-type/passwordless/otp"
 	for _, row := range []struct {
 		method, path, body string
-		want               refusal
+		want               site.Refusal
 	}{
-		{"POST", "/auth/login", `{"providerName":"email","credentials":{"email":"a@example.com","password":"x"}}`, refusal{401, "code", "INVALID_PROVIDER"}},
-		{"GET", "/auth/me", "", refusal{401, "code", "NO_AUTH_PROVIDED"}},
-		{"POST", "/auth/refresh-token", `{"refreshToken":"theirs"}`, refusal{401, "code", "REFRESH_TOKEN_EXPIRED"}},
-		{"POST", "/auth/refresh", `{"refresh_token":"theirs"}`, refusal{401, "code", 40100001.0}},
-		{"POST", "/auth/refresh", `{}`, refusal{400, "code", 40000001.0}},
-		{"POST", "/oauth/token", `{"client_id":"theirs","grant_type":"` + grant + `"}`, refusal{401, "error", "invalid_client"}},
-		{"POST", "/oauth/token", `{"grant_type":"` + grant + `"}`, refusal{400, "error", "invalid_request"}},
-		{"POST", "/co/authenticate", `{"client_id":"theirs"}`, refusal{404, "error", "endpoint_disabled"}},
-		{"GET", "/authorize?client_id=theirs", "", refusal{404, "error", "endpoint_disabled"}},
-		{"GET", "/userinfo", "", refusal{401, "error", "unauthorized"}},
+		{"POST", "/auth/login", `{"providerName":"email","credentials":{"email":"a@example.com","password":"x"}}`, site.Refused(401, "code", "INVALID_PROVIDER")},
+		{"GET", "/auth/me", "", site.Refused(401, "code", "NO_AUTH_PROVIDED")},
+		{"POST", "/auth/refresh-token", `{"refreshToken":"theirs"}`, site.Refused(401, "code", "REFRESH_TOKEN_EXPIRED")},
+		{"POST", "/auth/refresh", `{"refresh_token":"theirs"}`, site.Refused(401, "code", 40100001.0)},
+		{"POST", "/auth/refresh", `{}`, site.Refused(400, "code", 40000001.0)},
+		{"POST", "/oauth/token", `{"client_id":"theirs","grant_type":"` + grant + `"}`, site.Refused(401, "error", "invalid_client")},
+		{"POST", "/oauth/token", `{"grant_type":"` + grant + `"}`, site.Refused(400, "error", "invalid_request")},
+		{"POST", "/co/authenticate", `{"client_id":"theirs"}`, site.Refused(404, "error", "endpoint_disabled")},
+		{"GET", "/authorize?client_id=theirs", "", site.Refused(404, "error", "endpoint_disabled")},
+		{"GET", "/userinfo", "", site.Refused(401, "error", "unauthorized")},
 	} {
-		a := r.ask(row.method, row.path, row.body, "Content-Type", "application/json")
-		a.expect(t, row.method+" "+row.path+" "+row.body, row.want)
+		a := r.Ask(row.method, row.path, row.body, "Content-Type", "application/json")
+		a.Expect(t, row.method+" "+row.path+" "+row.body, row.want)
 	}
-	if a := r.get("/auth/client-config"); a.status != http.StatusOK || a.header.Get("X-App") != "" {
-		t.Errorf("GET /auth/client-config: %d %s", a.status, a.body)
+	if a := r.Get("/auth/client-config"); a.Status != http.StatusOK || a.Header.Get("X-App") != "" {
+		t.Errorf("GET /auth/client-config: %d %s", a.Status, a.Body)
 	}
 }

@@ -131,8 +131,7 @@ func (g *Gate) tell(ctx context.Context, h http.Header, x otp.Session) error {
 func (g *Gate) ServeKeys(w http.ResponseWriter, r *http.Request) {
 	keys, err := g.Issuer.JWKS(r.Context())
 	if err != nil {
-		wire.SetRetryAfter(w.Header(), err)
-		problem(w, wire.Status(err), "the keys can't be loaded right now")
+		failPlainly(w, err, "the keys can't be loaded right now")
 		return
 	}
 	w.Header().Set("Cache-Control", "public, max-age=300")

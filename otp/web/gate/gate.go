@@ -26,6 +26,9 @@ type Config struct {
 	Identity *Identity
 	// LoginPath is the path of the login page.
 	LoginPath string
+	// FormPath is the path of the page that asks whether to send a form that
+	// was kept.
+	FormPath string
 	// TokenCookies are names of cookies in which the browser clients of an API
 	// keep their tokens. The app may have its own of these names; it doesn't
 	// get ours.
@@ -46,6 +49,11 @@ type Config struct {
 // Gate decides on the requests for the app.
 type Gate struct {
 	Config
+	// Browser is the cookie of known browsers.
+	Browser BrowserCookie
+	// Forms are those that are kept for browsers whose session is over.
+	Forms *Forms
+
 	hidden     []string
 	assertions *assertions // nil: there are none
 }
@@ -53,7 +61,9 @@ type Gate struct {
 // New returns a gate.
 func New(c Config) *Gate {
 	c.Identity = cmp.Or(c.Identity, NewIdentity(nil, ""))
-	g := &Gate{Config: c, hidden: append([]string{c.Cookie.Name}, c.HiddenCookies...)}
+	g := &Gate{Config: c, Browser: newBrowserCookie(c)}
+	g.Forms = newForms(g)
+	g.hidden = append([]string{c.Cookie.Name, g.Browser.cookie.name, g.Forms.cookie.name}, c.HiddenCookies...)
 	if c.Identity.assertion != "" {
 		g.assertions = newAssertions(c.Issuer, c.Service.PublicURL().Host)
 	}
@@ -89,6 +99,15 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 		if err := g.tell(r.Context(), r.Header, visitor.Session); err != nil {
 			g.failUnchecked(w, r, err)
 			return nil
+		}
+		if err := g.Forms.replay(r, visitor.Session); err != nil { // last, since it uses the form up
+			g.failForm(w, r, err)
+			return nil
+		}
+		if mayLast(r) {
+			followed, release := g.follow(w, r, visitor.Session, need)
+			defer release()
+			r = followed
 		}
 		if visitor.renew && r.Header.Get("Upgrade") == "" {
 			w = &renewingWriter{ResponseWriter: w, cookie: g.Cookie, session: visitor.Session}

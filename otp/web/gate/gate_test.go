@@ -108,6 +108,7 @@ func newHouse(t testing.TB, change func(*Config, *otp.Config)) *house {
 	c := Config{
 		Rules:         protecting("/admin", "/admin/open"),
 		LoginPath:     "/.otp/login",
+		FormPath:      "/.otp/form",
 		HiddenCookies: []string{"__Host-otp-start"},
 		Cookie:        &SessionCookie{Name: "__Host-otp", Secure: true, Idle: 24 * time.Hour},
 		OnIdentity:    func(_ *http.Request, x otp.Session) { h.identified = cmp.Or(x.Subject, "nobody") },

@@ -3,6 +3,7 @@
 package gate
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -33,7 +34,7 @@ func (g *Gate) ServeSession(w http.ResponseWriter, r *http.Request) {
 	x := visitor.Session
 	switch {
 	case err != nil:
-		g.failUncheckedPlainly(w, err)
+		failPlainly(w, fmt.Errorf("%w: %w", ErrUnchecked, err), unchecked)
 		return
 	case !visitor.SignedIn():
 		g.unauthorized(w, g.LoginPath)
@@ -43,7 +44,7 @@ func (g *Gate) ServeSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := g.tell(r.Context(), w.Header(), x); err != nil {
-		g.failUncheckedPlainly(w, err)
+		failPlainly(w, fmt.Errorf("%w: %w", ErrUnchecked, err), unchecked)
 		return
 	}
 	wire.WriteJSON(w, http.StatusOK, sessionBody{

@@ -12,16 +12,15 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
-	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
 const (
 	// attemptLifetime is how long a sign-in can take: a code's longest life
 	// and some time to ask for another.
 	attemptLifetime = 15 * time.Minute
-	// maxReturnPath bounds what is kept of where to go afterwards, so that the
-	// sealed cookie stays below the 4096 bytes that browsers keep.
-	maxReturnPath = 1 << 10
+	// maxReturnPath keeps the sealed cookie below the 4096 bytes that browsers
+	// keep.
+	maxReturnPath = gate.MaxReturnPath
 )
 
 // attempt is a sign-in under way, between asking for a code and typing it.
@@ -44,29 +43,23 @@ type attempt struct {
 
 // attempts keeps attempts in the browser, sealed.
 type attempts struct {
-	name    string
-	secure  bool
+	cookie  gate.HostCookie
 	service *otp.Service
-	sealer  *otp.Sealer
 	now     func() time.Time
 }
+
+const startUse = "start"
 
 // StartCookieName returns the name of the cookie that a sign-in under way is
 // kept in; the app has no business with it.
 func StartCookieName(session *gate.SessionCookie) string {
-	// It is for this host alone even where sessions are for a whole domain.
-	if host, ok := strings.CutPrefix(session.Name, "__Secure-"); ok {
-		return "__Host-" + host + "-start"
-	}
-	return session.Name + "-start"
+	return gate.HostCookieName(session, startUse)
 }
 
 func newAttempts(g *gate.Gate) attempts {
 	return attempts{
-		name:    StartCookieName(g.Cookie),
-		secure:  g.Cookie.Secure,
+		cookie:  gate.NewHostCookie(g.Cookie, g.Service.Keys(), startUse, g.Service.Realm()),
 		service: g.Service,
-		sealer:  g.Service.Keys().Sealer("start cookie"),
 		now:     g.Cookie.Now,
 	}
 }
@@ -80,40 +73,20 @@ func (s attempts) set(h http.Header, a attempt) error {
 	if err := encoder.Encode(a); err != nil {
 		return err
 	}
-	cookie := s.cookie(s.sealer.SealText(plain.Bytes(), s.service.Realm()))
-	cookie.MaxAge = int(attemptLifetime / time.Second)
-	h.Add("Set-Cookie", cookie.String())
+	s.cookie.Set(h, plain.Bytes(), attemptLifetime)
 	return nil
 }
 
 // clear takes the attempt from the browser.
-func (s attempts) clear(h http.Header) {
-	cookie := s.cookie("")
-	cookie.MaxAge = -1
-	h.Add("Set-Cookie", cookie.String())
-}
-
-func (s attempts) cookie(value string) *http.Cookie {
-	return &http.Cookie{
-		Name:     s.name,
-		Value:    value,
-		Path:     "/",
-		Secure:   s.secure,
-		HttpOnly: true,
-		SameSite: http.SameSiteLaxMode,
-	}
-}
+func (s attempts) clear(h http.Header) { s.cookie.Clear(h) }
 
 // read returns the attempt that a request belongs to.
 func (s attempts) read(r *http.Request) (a attempt, ok bool) {
-	value, ok := wire.SoleCookie(r, s.name)
-	if !ok {
+	plain, ok := s.cookie.Read(r)
+	if !ok || json.Unmarshal(plain, &a) != nil || s.now().Unix() >= a.Expires {
 		return a, false
 	}
-	plain, _, err := s.sealer.OpenText(value, s.service.Realm())
-	if err != nil || json.Unmarshal(plain, &a) != nil || s.now().Unix() >= a.Expires {
-		return a, false
-	}
+	var err error
 	a.address, err = s.service.ParseAddress(a.Channel, a.Typed)
 	return a, err == nil
 }

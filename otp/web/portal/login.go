@@ -28,11 +28,17 @@ const restartParameter = "restart"
 func (p *portal) showLogin(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	back := returnPath(query.Get(gate.ReturnParameter))
+	outcome := query.Get(gate.FormParameter)
 	if x, ok := p.signedIn(r); ok {
+		if _, kept := p.Gate.Forms.Read(r); kept && outcome == gate.FormKept {
+			redirect(w, back) // signed in again in another tab
+			return
+		}
 		p.render(w, http.StatusOK, p.signedInPage(r, x, back))
 		return
 	}
 	page := p.loginPage(r, back, "")
+	page.Notice = formNotice(page.Words, outcome)
 	if query.Has(restartParameter) {
 		page.Notice = page.Words.Page.Restart
 	}
@@ -73,7 +79,7 @@ func (p *portal) sendAgain(w http.ResponseWriter, r *http.Request) error {
 	}
 	a.Again = true
 	if err := p.start(w, r, a); err != nil {
-		return p.refuse(w, p.verifyPage(r, a), err)
+		return p.refuse(w, p.verifyPage(r, a, true), err)
 	}
 	redirect(w, p.Path+"/verify")
 	return nil

@@ -94,12 +94,12 @@ func (p *portal) signedInPage(r *http.Request, x otp.Session, back string) *page
 
 type verifyBody struct {
 	Action, AgainAction, AgainLabel, OtherAction string
-	AsksCode                                     bool
+	AsksCode, Device                             bool
 }
 
 // verifyPage asks for the code of an attempt, or to open the link where the
-// message has no code.
-func (p *portal) verifyPage(r *http.Request, a attempt) *page {
+// message has no code. device says that the person's own is ticked.
+func (p *portal) verifyPage(r *http.Request, a attempt, device bool) *page {
 	words := p.words(r)
 	page := p.page(words, verifyKind, words.Page.VerifyTitle)
 	body := verifyBody{
@@ -108,6 +108,7 @@ func (p *portal) verifyPage(r *http.Request, a attempt) *page {
 		AgainLabel:  words.Page.Resend,
 		OtherAction: p.loginAddress(a.Return),
 		AsksCode:    a.Form != otp.FormLink,
+		Device:      device,
 	}
 	do := words.Page.EnterCode
 	switch a.Form {
@@ -121,14 +122,18 @@ func (p *portal) verifyPage(r *http.Request, a attempt) *page {
 	return page
 }
 
-type linkBody struct{ Action, Token, Browser string }
+type linkBody struct {
+	Action, Token, Browser string
+	Device                 bool
+}
 
-// linkPage asks whether to sign in by a link.
-func (p *portal) linkPage(r *http.Request, l otp.Link, token, browser string) *page {
+// linkPage asks whether to sign in by a link. device says that the person's own
+// is ticked.
+func (p *portal) linkPage(r *http.Request, l otp.Link, token, browser string, device bool) *page {
 	words := p.words(r)
 	page := p.page(words, linkKind, words.Page.LinkTitle)
 	page.Text = []string{text.Fill(words.Page.LinkLead, "address", l.Address.Masked())}
-	page.Body = linkBody{Action: p.Path + "/link", Token: token, Browser: browser}
+	page.Body = linkBody{Action: p.Path + "/link", Token: token, Browser: browser, Device: device}
 	return page
 }
 

@@ -78,6 +78,8 @@ func New(c Config) wire.API {
 			p.endpoint(http.MethodPost, "/verify", p.answer(p.verify)),
 			p.endpoint(http.MethodGet, "/link", p.showLink),
 			p.endpoint(http.MethodPost, "/link", p.answer(p.redeemLink)),
+			p.endpoint(http.MethodGet, "/form", p.showForm),
+			p.endpoint(http.MethodPost, "/form", p.dropForm),
 			p.endpoint(http.MethodGet, "/logout", p.showLogout),
 			p.endpoint(http.MethodPost, "/logout", p.answer(p.logout)),
 			p.endpoint(http.MethodGet, "/sessions", p.answer(p.showSessions)),

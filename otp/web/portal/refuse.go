@@ -71,6 +71,9 @@ func (p *portal) fail(w http.ResponseWriter, r *http.Request, err error) {
 // failPage says what went wrong, and where to go on.
 func (p *portal) failPage(r *http.Request, err error) *page {
 	words := p.words(r)
+	if page := p.formFailPage(r, err); page != nil {
+		return page
+	}
 	status, line := wire.Status(err), words.Page.BadRequest
 	switch {
 	case errors.Is(err, gate.ErrUnchecked):

@@ -25,6 +25,7 @@ var (
 		signedInKind: mustParse("pages/signedin.html"),
 		verifyKind:   mustParse("pages/verify.html"),
 		linkKind:     mustParse("pages/link.html"),
+		formKind:     mustParse("pages/form.html"),
 		logoutKind:   mustParse("pages/logout.html"),
 		sessionsKind: mustParse("pages/sessions.html"),
 		messageKind:  mustParse("pages/message.html"),
@@ -65,6 +66,7 @@ const (
 	signedInKind
 	verifyKind
 	linkKind
+	formKind
 	logoutKind
 	sessionsKind
 	messageKind
@@ -98,10 +100,12 @@ func (*page) Style() template.CSS { return template.CSS(style) }
 func (*page) CarryFragment() template.JS { return template.JS(fragment) }
 
 // leavesSite reports whether the page's form leads on to an address of the
-// app's choice. Chromium holds a form-action against redirects after the
+// app's choice, or is answered by the app. Chromium holds a form-action against redirects after the
 // post too, so that an app which sends people on to another origin (the
 // callback of an OAuth client) could not be signed in to.
-func (p *page) leavesSite() bool { return p.kind == verifyKind || p.kind == linkKind }
+func (p *page) leavesSite() bool {
+	return p.kind == verifyKind || p.kind == linkKind || p.kind == formKind
+}
 
 func (p *portal) render(w http.ResponseWriter, status int, page *page) {
 	var body bytes.Buffer

@@ -119,13 +119,13 @@ func openedWords(words *text.Words, x otp.Session, now time.Time) string {
 // deviceWords say a label of [wire.Device] in a language.
 func deviceWords(words *text.Words, label string) string {
 	if label == "" {
-		return words.Page.DeviceUnknown
+		return words.Page.ProgramUnknown
 	}
 	if program, system, found := strings.Cut(label, " on "); found {
-		return text.Fill(words.Page.Device, "program", program, "system", system)
+		return text.Fill(words.Page.ProgramOnSystem, "program", program, "system", system)
 	}
 	if language, found := strings.CutSuffix(label, " program"); found {
-		return text.Fill(words.Page.DeviceProgram, "language", language)
+		return text.Fill(words.Page.ProgramIn, "language", language)
 	}
 	return label
 }

@@ -26,7 +26,7 @@ func (p *portal) showVerify(w http.ResponseWriter, r *http.Request) {
 		redirect(w, a.Return)
 		return
 	}
-	page := p.verifyPage(r, a)
+	page := p.verifyPage(r, a, true)
 	if a.Again {
 		page.Notice = page.Words.Page.SentAgain
 	}
@@ -44,9 +44,9 @@ func (p *portal) verify(w http.ResponseWriter, r *http.Request) error {
 		p.restart(w)
 		return nil
 	}
-	code := cleanCode(form.Text(codeField))
+	code, device := cleanCode(form.Text(codeField)), form.Has(deviceField)
 	if !otp.IsCode(code) {
-		return p.refuse(w, p.verifyPage(r, a), errNoCode)
+		return p.refuse(w, p.verifyPage(r, a, device), errNoCode)
 	}
 	v, err := p.service.Verify(r.Context(), otp.VerifyRequest{
 		Presented: p.presented(r, a.Browser),
@@ -56,9 +56,9 @@ func (p *portal) verify(w http.ResponseWriter, r *http.Request) error {
 		Code:      code,
 	})
 	if err != nil {
-		return p.refuse(w, p.verifyPage(r, a), err)
+		return p.refuse(w, p.verifyPage(r, a, device), err)
 	}
-	p.signIn(w, r, v.Session)
+	p.signIn(w, r, v.Session, device)
 	redirect(w, a.Return)
 	return nil
 }
@@ -73,8 +73,9 @@ func (p *portal) presented(r *http.Request, browser string) otp.Presented {
 }
 
 // signIn gives the browser its new session, and ends the one that it had
-// (OWASP ASVS 5.0 §7.2.4).
-func (p *portal) signIn(w http.ResponseWriter, r *http.Request, x otp.Session) {
+// (OWASP ASVS 5.0 §7.2.4). On a device of the person's own the session outlives
+// the browser's end, and the browser is known from then on.
+func (p *portal) signIn(w http.ResponseWriter, r *http.Request, x otp.Session, device bool) {
 	for _, old := range p.sessions(r) {
 		if old.ID == x.ID {
 			continue // a repeated request
@@ -83,7 +84,13 @@ func (p *portal) signIn(w http.ResponseWriter, r *http.Request, x otp.Session) {
 			p.Logger.Warn("session before this one can't be ended", slog.Any("error", err))
 		}
 	}
+	x.Temporary = !device
 	p.Gate.Cookie.Set(w.Header(), x)
+	if device {
+		if err := p.Gate.Browser.Remember(w.Header(), r, p.service.Handle(x.Address)); err != nil {
+			p.Logger.Warn("browser can't be remembered", slog.Any("error", err))
+		}
+	}
 	p.attempts.clear(w.Header())
 }
 

@@ -114,6 +114,7 @@ func New(t testing.TB, o Options, newAPI func(*Site) wire.API) *Site {
 		},
 		Rules:     gate.NewRules([]gate.Protection{{Paths: o.Protect}}, nil, nil),
 		LoginPath: PagesPath + "/login",
+		FormPath:  PagesPath + "/form",
 	})
 	api := newAPI(s)
 	s.web = web.NewSite(web.Config{

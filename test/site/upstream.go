@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package firstlogin
+package site
 
 import (
 	"bufio"
@@ -10,15 +10,20 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
-// upstream is an app that answers with the very bytes that it received: a raw
+// Upstream is an app that answers with the very bytes that it received: a raw
 // socket, so that no HTTP library tidies a header up before it is looked at.
-type upstream struct {
-	addr string
+type Upstream struct {
+	// Addr is the host and port that it listens on.
+	Addr string
 }
 
-func newUpstream(t *testing.T) *upstream {
+// NewUpstream runs an app until the test ends. It answers `Upgrade: echo` by
+// an echo, /stream with an event stream without an end, and /ticks with one
+// that has an event every 100 ms.
+func NewUpstream(t *testing.T) *Upstream {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -34,7 +39,7 @@ func newUpstream(t *testing.T) *upstream {
 			go echo(conn)
 		}
 	}()
-	return &upstream{addr: listener.Addr().String()}
+	return &Upstream{Addr: listener.Addr().String()}
 }
 
 // echo answers one request with its head and its body, and the trailers.
@@ -61,8 +66,12 @@ func echo(conn net.Conn) {
 		_, _ = io.Copy(conn, reader)
 		return
 	}
-	if request.URL.Path == "/stream" {
+	switch request.URL.Path {
+	case "/stream":
 		stream(conn)
+		return
+	case "/ticks":
+		ticks(conn)
 		return
 	}
 	body, _ := io.ReadAll(request.Body)
@@ -77,4 +86,12 @@ func echo(conn net.Conn) {
 func stream(conn net.Conn) {
 	fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\ndata: first\n\n")
 	_, _ = io.Copy(io.Discard, conn)
+}
+
+// ticks sends an event over and over, until nobody reads it.
+func ticks(conn net.Conn) {
+	_, err := fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+	for ; err == nil; time.Sleep(100 * time.Millisecond) {
+		_, err = fmt.Fprint(conn, "data: tick\n\n")
+	}
 }
