@@ -5,6 +5,7 @@ package gate
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -301,5 +302,25 @@ func BenchmarkAssertion(b *testing.B) {
 		if err := h.Serve(w, r, func(http.ResponseWriter, *http.Request) error { return nil }); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestNoKeyKeepsForm: a form that was kept isn't used up by a request that
+// doesn't pass.
+func TestNoKeyKeepsForm(t *testing.T) {
+	h := newHouse(t, asserting)
+	jane := session(t, "jane@example.com")
+	cookie, form := h.keep(formPost(formURI, formBody, h.idle(jane)))
+	h.store.noRecords = otp.ErrUnavailable
+	if w := h.do(h.confirm(jane, cookie, form.Secret)); h.passed != nil || w.Code != http.StatusServiceUnavailable {
+		t.Fatalf("passed %v, %d", h.passed != nil, w.Code)
+	}
+	h.store.noRecords = nil
+	w := h.do(h.confirm(jane, cookie, form.Secret))
+	if h.passed == nil {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if body, err := io.ReadAll(h.passed.Body); err != nil || string(body) != formBody || h.passed.Header[assertionHeader] == nil {
+		t.Errorf("the app got %q, %v, %v", body, err, h.passed.Header)
 	}
 }
