@@ -16,7 +16,7 @@ import (
 // siteOptions are the words of a site's block, for the error of an unknown one.
 var siteOptions = []string{
 	"public_url", "path", "api", "protect", "public", "require_mfa", "allow", "deny", "directory", "email", "sms", "sms_countries",
-	"default_country", "send", "code", "throttle", "session", "token",
+	"default_country", "send", "code", "throttle", "session", "token", "header", "assertion",
 }
 
 // parse reads one site option, whose word the dispenser is at, and judges
@@ -68,6 +68,13 @@ func (o *Options) parse(d *caddyfile.Dispenser) (err error) {
 		o.Session, err = parseSession(d, o.PublicURL)
 	case "token":
 		o.Token, err = parseToken(d)
+	case "header":
+		err = o.parseHeader(d)
+	case "assertion":
+		o.Assertion, err = one(d, "<Name>")
+		if err == nil {
+			err = at(d, o.checkHeaders())
+		}
 	default:
 		err = unknown(d, siteOptions...)
 	}

@@ -12,7 +12,7 @@ import (
 // check judges all options together, for configurations that come as JSON and
 // for the values of placeholders.
 func (o *Options) check(publicURL *url.URL) error {
-	checks := []error{checkAPIs(o.APIs), checkThrottles(o.Throttles), checkFactorRules(o.RequireMFA, nil)}
+	checks := []error{checkAPIs(o.APIs), checkThrottles(o.Throttles), checkFactorRules(o.RequireMFA, nil), o.checkHeaders()}
 	if o.Path != "" {
 		checks = append(checks, checkPagesPath(o.Path))
 	}

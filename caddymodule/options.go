@@ -82,6 +82,18 @@ type Options struct {
 
 	// The tokens of the wire APIs.
 	Token *Token `json:"token,omitempty"`
+
+	// The headers that tell the app who is signed in. Default: `Remote-User`
+	// says `user`, `Remote-Email` `email`, `Remote-Phone` `phone`,
+	// `Remote-Groups` `groups` and `Remote-Subject` `subject`. These five are
+	// stripped from what clients send whatever the names are.
+	Headers []Header `json:"headers,omitempty"`
+
+	// The name of a header with a signed assertion of who is signed in, a JWT
+	// of a minute at the most (RS256; `aud` is the site's host), so that an app
+	// that others may reach past Caddy can tell their requests from ours. Its
+	// keys are at `/.otp/jwks.json`. Default: none.
+	Assertion string `json:"assertion,omitempty"`
 }
 
 // Protection says that paths need a session. Of several the longest path that
@@ -218,6 +230,8 @@ func (o Options) over(defaults Options) Options {
 	o.Throttles = nearerThrottles(o.Throttles, defaults.Throttles)
 	o.Session = nearer(o.Session, defaults.Session)
 	o.Token = nearer(o.Token, defaults.Token)
+	o.Headers = nearerList(o.Headers, defaults.Headers)
+	o.Assertion = nearer(o.Assertion, defaults.Assertion)
 	return o
 }
 

@@ -27,6 +27,7 @@ var configured = map[string]any{
 	"client":         Client{},
 	"code":           Code{},
 	"throttle":       Throttle{},
+	"header":         Header{},
 	"session":        Session{},
 	"token":          Token{},
 	"store bolt":     BoltStore{},
@@ -69,6 +70,9 @@ func adaptedModules(t *testing.T) map[string][]map[string]any {
 		}
 		for _, throttle := range listOf(o["throttles"]) {
 			add("throttle", throttle)
+		}
+		for _, header := range listOf(o["headers"]) {
+			add("header", header)
 		}
 		for _, api := range listOf(o["apis"]) {
 			add("api", api)
@@ -243,6 +247,8 @@ func withOption(t *testing.T, field reflect.StructField, text string) Options {
 		value.Set(reflect.ValueOf([]SecondFactor{{Paths: []string{"/" + text}}}))
 	case reflect.TypeFor[[]Throttle]():
 		value.Set(reflect.ValueOf([]Throttle{{Scope: "address", Events: len(text), Window: caddy.Duration(time.Minute)}}))
+	case reflect.TypeFor[[]Header]():
+		value.Set(reflect.ValueOf([]Header{{Name: text, Value: "user"}}))
 	case reflect.TypeFor[*Code]():
 		value.Set(reflect.ValueOf(&Code{Length: len(text)}))
 	case reflect.TypeFor[*Session]():
@@ -311,13 +317,16 @@ func TestSitesDoNotShareWhatTheyResolve(t *testing.T) {
 	t.Setenv("OTP_TEST_DOMAIN", "localhost.example")
 	t.Setenv("OTP_TEST_ALLOWED", "alice@example.com bob@example.com")
 	config := jsonOf(t, caddyfileOf(
-		"allow {env.OTP_TEST_ALLOWED}\nsession {\n\tdomain {env.OTP_TEST_DOMAIN}\n}\napi auth0 {\n\tclient {env.OTP_TEST_DOMAIN}\n}\nemail log insecure",
+		"allow {env.OTP_TEST_ALLOWED}\nsession {\n\tdomain {env.OTP_TEST_DOMAIN}\n}\napi auth0 {\n\tclient {env.OTP_TEST_DOMAIN}\n}\nemail log insecure\nheader {env.OTP_TEST_DOMAIN} user",
 		"public_url https://a.localhost.example", "public_url https://b.localhost.example"))
 	handlers, err := provision(t, config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a, b := handlers[0], handlers[1]
+	if &a.Headers[0] == &b.Headers[0] || a.Headers[0].Name != "localhost.example" || b.Headers[0].Name != "localhost.example" {
+		t.Errorf("headers are %+v and %+v", a.Headers, b.Headers)
+	}
 	if want := []string{"alice@example.com", "bob@example.com"}; !slices.Equal(a.Allow, want) || !slices.Equal(b.Allow, want) {
 		t.Errorf("allow is %q and %q", a.Allow, b.Allow)
 	}

@@ -88,6 +88,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, levels []Options, publi
 		Issuer:        issuer,
 		Cookie:        cookie,
 		Rules:         h.rules(),
+		Identity:      h.identity(),
 		LoginPath:     portal.LoginPath(path),
 		FormPath:      portal.FormPath(path),
 		MFAPath:       portal.MFAPath(path),

@@ -112,6 +112,16 @@ type PageWords struct {
 	NotForSiteTitle, NotForSite string
 	// NoCookies is for browsers that don't keep the session of {site}.
 	NoCookies string
+	// SessionsTitle and what follows are for the list of a person's sessions.
+	// LogoutEverywhere ends all, EndSession one; ThisBrowser marks the one
+	// that looks at the list.
+	SessionsTitle, SessionsLead, ThisBrowser, EndSession, LogoutEverywhere string
+	// OpenedByPage and OpenedByApp say how long ago, {time}, a session was
+	// opened; {api} is by which API.
+	OpenedByPage, OpenedByApp string
+	// ProgramOnSystem names the {program} and the {system} that it runs on,
+	// ProgramIn what is known only by its programming {language}.
+	ProgramOnSystem, ProgramIn, ProgramUnknown string
 }
 
 // Fill replaces {name} in a wording by the value that follows the name in

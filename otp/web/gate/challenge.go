@@ -89,10 +89,12 @@ func addressOf(page, back, form string) string {
 // an [otp.ErrUnavailable].
 var ErrUnchecked = fmt.Errorf("sessions can't be checked: %w", otp.ErrUnavailable)
 
+const unchecked = "sessions can't be checked right now"
+
 // failUnchecked answers a request that needs a session while none can be
 // checked, for the reason err.
 func (g *Gate) failUnchecked(w http.ResponseWriter, r *http.Request, err error) {
-	g.fail(w, r, fmt.Errorf("%w: %w", ErrUnchecked, err), "sessions can't be checked right now")
+	g.fail(w, r, fmt.Errorf("%w: %w", ErrUnchecked, err), unchecked)
 }
 
 // failForm answers a confirmation of a form that can't be sent, for the reason
@@ -108,6 +110,11 @@ func (g *Gate) fail(w http.ResponseWriter, r *http.Request, err error, detail st
 		g.FailPage(w, r, err)
 		return
 	}
+	failPlainly(w, err, detail)
+}
+
+// failPlainly answers with problem details.
+func failPlainly(w http.ResponseWriter, err error, detail string) {
 	wire.SetRetryAfter(w.Header(), err)
 	writeProblem(w, wire.Status(err), detail)
 }

@@ -75,7 +75,7 @@ func (p *portal) numberHints(words *text.Words) (hint, wrong string) {
 	return text.Fill(hint, "prefix", prefix), text.Fill(wrong, "prefix", prefix)
 }
 
-type signedInBody struct{ Next, OtherAction string }
+type signedInBody struct{ Next, OtherAction, Sessions string }
 
 // signedInPage says who is signed in, and leads on or to another login. It
 // doesn't go on by itself: an app that lets this person in nowhere would send
@@ -87,6 +87,7 @@ func (p *portal) signedInPage(r *http.Request, x otp.Session, back string) *page
 	page.Body = signedInBody{
 		Next:        back,
 		OtherAction: p.Path + "/logout?" + url.Values{gate.ReturnParameter: {back}}.Encode(),
+		Sessions:    SessionsPath(p.Path),
 	}
 	page.leads = p.handsOff()
 	return page
@@ -159,14 +160,14 @@ func (p *portal) linkPage(r *http.Request, l otp.Link, token, browser string, de
 	return page
 }
 
-type logoutBody struct{ Action string }
+type logoutBody struct{ Action, Sessions string }
 
-// logoutPage asks whether to end a session.
+// logoutPage asks whether to end a session, or all of the person's.
 func (p *portal) logoutPage(r *http.Request, x otp.Session) *page {
 	words := p.words(r)
 	page := p.page(words, logoutKind, words.Page.LogoutTitle)
 	page.Text = []string{text.Fill(words.Page.SignedIn, "address", x.Address.String())}
-	page.Body = logoutBody{Action: p.Path + "/logout"}
+	page.Body = logoutBody{Action: p.Path + "/logout", Sessions: SessionsPath(p.Path)}
 	return page
 }
 

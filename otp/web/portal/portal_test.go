@@ -24,6 +24,8 @@ const (
 	link   = DefaultPath + "/link"
 	logout = DefaultPath + "/logout"
 	mfa    = DefaultPath + "/mfa"
+
+	sessions = DefaultPath + "/sessions"
 )
 
 // site is a site with its pages, a secret part, /private, and one that needs a
@@ -74,7 +76,9 @@ func newSiteIn(t testing.TB, options webtest.Options, settings ...setting) *site
 type browser struct {
 	site     *site
 	language string
-	cookies  map[string]string
+	// device is what it says it is.
+	device  string
+	cookies map[string]string
 }
 
 func (s *site) browser() *browser {
@@ -91,6 +95,9 @@ func (b *browser) do(r *http.Request) answer {
 	}
 	if b.language != "" {
 		r.Header.Set("Accept-Language", b.language)
+	}
+	if b.device != "" {
+		r.Header.Set("User-Agent", b.device)
 	}
 	a := answer{b.site.Do(r)}
 	for _, cookie := range a.Cookies() {

@@ -28,6 +28,7 @@ var (
 		linkKind:     mustParse("pages/link.html"),
 		formKind:     mustParse("pages/form.html"),
 		logoutKind:   mustParse("pages/logout.html"),
+		sessionsKind: mustParse("pages/sessions.html"),
 		messageKind:  mustParse("pages/message.html"),
 	}
 )
@@ -69,6 +70,7 @@ const (
 	linkKind
 	formKind
 	logoutKind
+	sessionsKind
 	messageKind
 )
 

@@ -68,6 +68,7 @@ func (p *portal) presented(r *http.Request, browser string) otp.Presented {
 		ClientIP: wire.CallerOf(r).IP,
 		Browser:  browser,
 		Lifetime: p.SessionLifetime,
+		Device:   wire.Device(r.UserAgent()),
 	}
 }
 
