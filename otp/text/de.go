@@ -106,7 +106,7 @@ var german = Words{
 		Device:           "Das ist mein Gerät",
 		DeviceHint:       "Auf einem gemeinsam genutzten Gerät lassen Sie das weg: Dann sind Sie abgemeldet, sobald der Browser geschlossen wird.",
 		FormKept:         "Ihre Sitzung ist abgelaufen. Was Sie abgeschickt haben, ist aufbewahrt: Melden Sie sich an, dann können Sie es senden.",
-		FormLost:         "Was Sie abgeschickt haben, konnte nicht aufbewahrt werden, weil Sie nicht angemeldet waren. Melden Sie sich an und geben Sie es dann noch einmal ein.",
+		FormLost:         "Was Sie abgeschickt haben, ist nicht angekommen, weil Sie nicht angemeldet waren, und konnte nicht aufbewahrt werden. Melden Sie sich an und geben Sie es noch einmal ein.",
 		FormTitle:        "Ihre Eingaben senden?",
 		FormLead:         "Ihre Sitzung war abgelaufen, als Sie ein Formular an {path} abgeschickt haben. Noch ist nichts gesendet.",
 		FormSend:         "Jetzt senden",

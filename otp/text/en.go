@@ -106,7 +106,7 @@ var english = Words{
 		Device:           "This is my device",
 		DeviceHint:       "Leave this off on a shared device: you are then signed out when the browser is closed.",
 		FormKept:         "Your session has ended. What you sent has been kept: sign in, then you can send it on.",
-		FormLost:         "What you sent couldn't be kept, as you weren't signed in. Sign in, then enter it again.",
+		FormLost:         "What you sent hasn't arrived, as you weren't signed in, and couldn't be kept. Sign in, then enter it again.",
 		FormTitle:        "Send what you entered?",
 		FormLead:         "Your session ended before you sent a form to {path}. Nothing has been sent yet.",
 		FormSend:         "Send now",

@@ -3,10 +3,8 @@
 package portal
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -73,14 +71,7 @@ func newAttempts(g *gate.Gate) attempts {
 // set gives the browser an attempt.
 func (s attempts) set(h http.Header, a attempt) error {
 	a.Expires = s.now().Add(attemptLifetime).Unix()
-	var plain bytes.Buffer
-	encoder := json.NewEncoder(&plain)
-	encoder.SetEscapeHTML(false) // a query's ampersands would take six bytes each
-	if err := encoder.Encode(a); err != nil {
-		return err
-	}
-	s.cookie.Set(h, plain.Bytes(), attemptLifetime)
-	return nil
+	return s.cookie.Set(h, a, attemptLifetime)
 }
 
 // clear takes the attempt from the browser.
@@ -88,8 +79,7 @@ func (s attempts) clear(h http.Header) { s.cookie.Clear(h) }
 
 // read returns the attempt for a purpose that a request belongs to.
 func (s attempts) read(r *http.Request, purpose otp.Purpose) (a attempt, ok bool) {
-	plain, ok := s.cookie.Read(r)
-	if !ok || json.Unmarshal(plain, &a) != nil || s.now().Unix() >= a.Expires || cmp.Or(a.Purpose, otp.Login) != purpose {
+	if !s.cookie.Read(r, &a) || s.now().Unix() >= a.Expires || cmp.Or(a.Purpose, otp.Login) != purpose {
 		return a, false
 	}
 	var err error
