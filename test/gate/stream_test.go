@@ -19,19 +19,20 @@ import (
 // stream is a request that goes on: a websocket, an event stream, a call.
 type stream struct {
 	name string
-	// said is a line that the client said last and wants to hear; it says
-	// nothing where send is nil, and listens only.
-	send  io.Writer
+	// send is where the client writes lines that come back; nil: lines come by
+	// themselves.
+	send io.Writer
+	// lines is how many have come.
 	lines atomic.Int64
 	// ended is closed when the client has learned of the end, at the time at.
 	ended chan struct{}
 	at    time.Time
-	close func()
 }
 
-// listen begins to read the stream's lines.
-func (s *stream) listen(t *testing.T, lines io.Reader, close func()) *stream {
-	s.ended, s.close = make(chan struct{}), close
+// listen begins to read the stream's lines. hangUp is called at its end, and
+// at the test's.
+func (s *stream) listen(t *testing.T, lines io.Reader, hangUp func()) *stream {
+	s.ended = make(chan struct{})
 	go func() {
 		reader := bufio.NewReader(lines)
 		for {
@@ -41,14 +42,12 @@ func (s *stream) listen(t *testing.T, lines io.Reader, close func()) *stream {
 			s.lines.Add(1)
 		}
 		s.at = time.Now()
-		s.close()
-		closeChannel(s.ended)
+		hangUp()
+		close(s.ended)
 	}()
-	t.Cleanup(s.close)
+	t.Cleanup(hangUp)
 	return s
 }
-
-func closeChannel(c chan struct{}) { close(c) }
 
 // hasEnded reports whether the client has learned of the stream's end.
 func (s *stream) hasEnded() bool {
