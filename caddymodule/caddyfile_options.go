@@ -15,7 +15,7 @@ import (
 
 // siteOptions are the words of a site's block, for the error of an unknown one.
 var siteOptions = []string{
-	"public_url", "path", "api", "protect", "public", "allow", "deny", "directory", "email", "sms", "sms_countries",
+	"public_url", "path", "api", "protect", "public", "require_mfa", "allow", "deny", "directory", "email", "sms", "sms_countries",
 	"default_country", "send", "code", "throttle", "session", "token", "header", "assertion",
 }
 
@@ -39,6 +39,11 @@ func (o *Options) parse(d *caddyfile.Dispenser) (err error) {
 		if err == nil {
 			err = at(d, checkRules(o.Protect, o.Public))
 		}
+		if err == nil {
+			err = at(d, checkFactorRules(o.RequireMFA, o.Public))
+		}
+	case "require_mfa":
+		err = o.parseRequireMFA(d)
 	case "allow":
 		o.Allow, err = allChecked(d, "<pattern>...", of("allow", checkPattern))
 	case "deny":

@@ -211,11 +211,16 @@ func covered(path string) string {
 // exceptions from what only some sites protect.
 func checkPublic(site, defaults Options) error {
 	inherited := slices.Equal(site.Public, defaults.Public)
-	if len(site.Public) > 0 && len(site.Protect) == 0 && !inherited {
+	if len(site.Public) > 0 && len(site.Protect) == 0 && len(site.RequireMFA) == 0 && !inherited {
 		return errors.New("public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it")
 	}
 	if inherited == reflect.DeepEqual(site.Protect, defaults.Protect) {
-		return checkRules(site.Protect, site.Public)
+		if err := checkRules(site.Protect, site.Public); err != nil {
+			return err
+		}
+	}
+	if inherited == reflect.DeepEqual(site.RequireMFA, defaults.RequireMFA) {
+		return checkFactorRules(site.RequireMFA, site.Public)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 // check judges all options together, for configurations that come as JSON and
 // for the values of placeholders.
 func (o *Options) check(publicURL *url.URL) error {
-	checks := []error{checkAPIs(o.APIs), checkThrottles(o.Throttles), o.checkHeaders()}
+	checks := []error{checkAPIs(o.APIs), checkThrottles(o.Throttles), checkFactorRules(o.RequireMFA, nil), o.checkHeaders()}
 	if o.Path != "" {
 		checks = append(checks, checkPagesPath(o.Path))
 	}
@@ -27,6 +27,9 @@ func (o *Options) check(publicURL *url.URL) error {
 	}
 	for _, p := range o.Protect {
 		checks = append(checks, p.check())
+	}
+	for _, f := range o.RequireMFA {
+		checks = append(checks, f.check())
 	}
 	for _, path := range o.Public {
 		checks = append(checks, of("public", checkRulePath)(path))

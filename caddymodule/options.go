@@ -28,7 +28,11 @@ type Options struct {
 	// the app is told who is signed in.
 	Protect []Protection `json:"protect,omitempty"`
 
-	// Paths that need no session though they are below a protected one. The
+	// Paths that need a second factor in the session, and so a session. Default:
+	// none.
+	RequireMFA []SecondFactor `json:"require_mfa,omitempty"`
+
+	// Paths that need no session though they are below one that does. The
 	// longest path that matches decides; of equals this, so that a site can
 	// open what is protected by default.
 	Public []string `json:"public,omitempty"`
@@ -212,6 +216,7 @@ func (o Options) over(defaults Options) Options {
 	o.Path = nearer(o.Path, defaults.Path)
 	o.APIs = nearerList(o.APIs, defaults.APIs)
 	o.Protect = nearerList(o.Protect, defaults.Protect)
+	o.RequireMFA = nearerList(o.RequireMFA, defaults.RequireMFA)
 	o.Public = nearerList(o.Public, defaults.Public)
 	o.Allow = nearerList(o.Allow, defaults.Allow)
 	o.Deny = nearerList(o.Deny, defaults.Deny)

@@ -239,6 +239,8 @@ func withOption(t *testing.T, field reflect.StructField, text string) Options {
 		value.Set(reflect.ValueOf([]Protection{{Paths: []string{text}}}))
 	case reflect.TypeFor[[]API]():
 		value.Set(reflect.ValueOf([]API{{Name: text}}))
+	case reflect.TypeFor[[]SecondFactor]():
+		value.Set(reflect.ValueOf([]SecondFactor{{Paths: []string{"/" + text}}}))
 	case reflect.TypeFor[[]Throttle]():
 		value.Set(reflect.ValueOf([]Throttle{{Scope: "address", Events: len(text), Window: caddy.Duration(time.Minute)}}))
 	case reflect.TypeFor[[]Header]():

@@ -49,6 +49,13 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 		}
 	}
 	o.Headers = headers
+	factors := slices.Clone(o.RequireMFA) // shared with other sites
+	for i := range factors {
+		if err := replaceList(repl, "require_mfa", &factors[i].Paths); err != nil {
+			return err
+		}
+	}
+	o.RequireMFA = factors
 	apis := make([]API, len(o.APIs))
 	for i, api := range o.APIs {
 		if err := api.resolve(repl); err != nil {

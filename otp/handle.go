@@ -61,6 +61,12 @@ func (s *Service) account(h Handle, a Address) string {
 	return h.Shard() + s.keys.name("account", s.realm, string(a.channel), a.canonical)
 }
 
+// factorAccount names the record of an address as a second factor: proving it
+// doesn't make it one that has ever signed in.
+func (s *Service) factorAccount(h Handle, a Address) string {
+	return h.Shard() + s.keys.name("account", s.realm, string(a.channel), a.canonical, string(MFA))
+}
+
 // owner names a person in the store: who has the store can't tell who it is.
 func (s *Service) owner(subject string) string { return s.keys.name("owner", s.realm, subject) }
 

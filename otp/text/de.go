@@ -18,10 +18,15 @@ var german = Words{
 		NotAsked:    "Wenn Sie das nicht angefordert haben, ignorieren Sie diese E-Mail: Ohne sie kann sich niemand als Sie anmelden.",
 		KeepSecret:  "Niemand wird Sie je nach diesem Code fragen. Geben Sie ihn nur auf {host} ein.",
 		KeepPrivate: "Leiten Sie diese E-Mail nicht weiter: Wer den Link hat, kann sich als Sie anmelden.",
+
+		SubjectConfirm:  "Ihr Bestätigungscode für {site}",
+		UseConfirm:      "Mit diesem Code bestätigen Sie auf {site}, dass Sie es sind:",
+		NotAskedConfirm: "Wenn Sie das nicht angefordert haben, ist vielleicht jemand anderes als Sie angemeldet: Geben Sie den Code niemandem, und melden Sie sich überall ab.",
 	},
 	SMS: SMSWords{
 		Code:      "{code} ist Ihr Anmeldecode für {site}, gültig für {lifetime}. Sagen Sie ihn niemandem.",
 		ShortCode: "Code: {code}",
+		Confirm:   "{code} ist Ihr Bestätigungscode für {site}, gültig für {lifetime}. Sagen Sie ihn niemandem.",
 		Link:      "Mit diesem Link melden Sie sich bei {site} an, gültig für {lifetime}: {link}",
 	},
 	Page: PageWords{
@@ -101,7 +106,7 @@ var german = Words{
 		Device:           "Das ist mein Gerät",
 		DeviceHint:       "Auf einem gemeinsam genutzten Gerät lassen Sie das weg: Dann sind Sie abgemeldet, sobald der Browser geschlossen wird.",
 		FormKept:         "Ihre Sitzung ist abgelaufen. Was Sie abgeschickt haben, ist aufbewahrt: Melden Sie sich an, dann können Sie es senden.",
-		FormLost:         "Was Sie abgeschickt haben, konnte nicht aufbewahrt werden, weil Sie nicht angemeldet waren. Melden Sie sich an und geben Sie es dann noch einmal ein.",
+		FormLost:         "Was Sie abgeschickt haben, ist nicht angekommen, weil Sie nicht angemeldet waren, und konnte nicht aufbewahrt werden. Melden Sie sich an und geben Sie es noch einmal ein.",
 		FormTitle:        "Ihre Eingaben senden?",
 		FormLead:         "Ihre Sitzung war abgelaufen, als Sie ein Formular an {path} abgeschickt haben. Noch ist nichts gesendet.",
 		FormSend:         "Jetzt senden",
@@ -125,6 +130,13 @@ var german = Words{
 		ProgramOnSystem:  "{program} auf {system}",
 		ProgramIn:        "{language}-Programm",
 		ProgramUnknown:   "Unbekanntes Gerät",
+
+		MFATitle:   "Bestätigen Sie, dass Sie es sind",
+		MFALead:    "Diese Seite braucht eine zweite Bestätigung. Wohin sollen wir einen Code schicken?",
+		MFASend:    "Code an {address} senden",
+		MFASent:    "Wir haben eine Nachricht an {address} geschickt. Das kann eine Minute dauern.",
+		MFAConfirm: "Bestätigen",
+		NoFactor:   "Diese Seite braucht eine zweite Bestätigung, und wir kennen keine Adresse von Ihnen, an die wir einen Code schicken könnten. Fragen Sie, wer diese Website betreibt.",
 	},
 	Second: Unit{"1 Sekunde", "{n} Sekunden"},
 	Minute: Unit{"1 Minute", "{n} Minuten"},

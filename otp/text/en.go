@@ -18,10 +18,15 @@ var english = Words{
 		NotAsked:    "If you didn't ask for this, ignore this e-mail: without it nobody can sign in as you.",
 		KeepSecret:  "Nobody will ever ask you for this code. Enter it on {host} only.",
 		KeepPrivate: "Don't forward this e-mail: whoever has the link can sign in as you.",
+
+		SubjectConfirm:  "Your confirmation code for {site}",
+		UseConfirm:      "Use this code to confirm that it's you on {site}:",
+		NotAskedConfirm: "If you didn't ask for this, somebody else may be signed in as you: give the code to nobody, and sign out everywhere.",
 	},
 	SMS: SMSWords{
 		Code:      "{code} is your sign-in code for {site}, valid for {lifetime}. Never tell it to anybody.",
 		ShortCode: "Code: {code}",
+		Confirm:   "{code} is your confirmation code for {site}, valid for {lifetime}. Never tell it to anybody.",
 		Link:      "Sign in to {site} with this link, valid for {lifetime}: {link}",
 	},
 	Page: PageWords{
@@ -101,7 +106,7 @@ var english = Words{
 		Device:           "This is my device",
 		DeviceHint:       "Leave this off on a shared device: you are then signed out when the browser is closed.",
 		FormKept:         "Your session has ended. What you sent has been kept: sign in, then you can send it on.",
-		FormLost:         "What you sent couldn't be kept, as you weren't signed in. Sign in, then enter it again.",
+		FormLost:         "What you sent hasn't arrived, as you weren't signed in, and couldn't be kept. Sign in, then enter it again.",
 		FormTitle:        "Send what you entered?",
 		FormLead:         "Your session ended before you sent a form to {path}. Nothing has been sent yet.",
 		FormSend:         "Send now",
@@ -125,6 +130,13 @@ var english = Words{
 		ProgramOnSystem:  "{program} on {system}",
 		ProgramIn:        "{language} program",
 		ProgramUnknown:   "Unknown device",
+
+		MFATitle:   "Confirm that it's you",
+		MFALead:    "This page needs a second confirmation. Where should we send a code?",
+		MFASend:    "Send a code to {address}",
+		MFASent:    "We have sent a message to {address}. It can take a minute.",
+		MFAConfirm: "Confirm",
+		NoFactor:   "This page needs a second confirmation, and we know no address of yours that a code could be sent to. Ask those who run this site.",
 	},
 	Second: Unit{"1 second", "{n} seconds"},
 	Minute: Unit{"1 minute", "{n} minutes"},

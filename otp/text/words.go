@@ -35,12 +35,17 @@ type MailWords struct {
 	CopyLink                          string
 	ValidCode, ValidLink, ValidBoth   string
 	NotAsked, KeepSecret, KeepPrivate string
+	// SubjectConfirm, UseConfirm and NotAskedConfirm are for the code of a
+	// second factor: whoever asks for one is signed in already.
+	SubjectConfirm, UseConfirm, NotAskedConfirm string
 }
 
 // SMSWords are those of SMS, in the characters of GSM 03.38 only. Code and
-// ShortCode come before the line that binds the code to the site.
+// ShortCode come before the line that binds the code to the site; Confirm is
+// Code for a second factor.
 type SMSWords struct {
 	Code, ShortCode, Link string
+	Confirm               string
 }
 
 // PageWords are those of the site's own pages. {address} is the address that
@@ -108,6 +113,11 @@ type PageWords struct {
 	// ProgramOnSystem names the {program} and the {system} that it runs on,
 	// ProgramIn what is known only by its programming {language}.
 	ProgramOnSystem, ProgramIn, ProgramUnknown string
+
+	// MFATitle and what follows are for a second factor; {address} is masked.
+	MFATitle, MFALead, MFASend, MFASent, MFAConfirm string
+	// NoFactor says that there is nothing to send a code to.
+	NoFactor string
 }
 
 // Fill replaces {name} in a wording by the value that follows the name in

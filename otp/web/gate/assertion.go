@@ -137,8 +137,3 @@ func (g *Gate) ServeKeys(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "public, max-age=300")
 	wire.WriteJSON(w, http.StatusOK, keys)
 }
-
-// problem answers with problem details that lead nowhere.
-func problem(w http.ResponseWriter, status int, detail string) {
-	writeProblem(w, status, detail, "")
-}

@@ -4,7 +4,6 @@ package gate
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"time"
@@ -79,19 +78,13 @@ func (c BrowserCookie) Remember(h http.Header, r *http.Request, handle otp.Handl
 	others := slices.DeleteFunc(b.SignIns, func(in SignIn) bool { return in.Handle == handle })
 	b.SignIns = append([]SignIn{{handle, now}}, others...)
 	b.SignIns = b.SignIns[:min(len(b.SignIns), maxBrowserHandles)]
-	plain, err := json.Marshal(b)
-	if err != nil {
-		return err
-	}
-	c.cookie.Set(h, plain, browserLifetime)
-	return nil
+	return c.cookie.Set(h, b, browserLifetime)
 }
 
 // Read returns the known browser that a request comes from, with the sign-ins
 // that still count.
 func (c BrowserCookie) Read(r *http.Request) (b Browser, ok bool) {
-	plain, ok := c.cookie.Read(r)
-	if !ok || json.Unmarshal(plain, &b) != nil {
+	if !c.cookie.Read(r, &b) {
 		return Browser{}, false
 	}
 	oldest := c.now().Add(-browserLifetime).Unix()

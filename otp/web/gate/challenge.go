@@ -34,7 +34,7 @@ const (
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	wire.SetPrivate(h)
-	login := loginAddress(g.LoginPath, g.returnAddress(r), "")
+	login := addressOf(g.LoginPath, g.returnAddress(r), "")
 	switch {
 	case isGRPC(r):
 		failGRPC(w, r, unauthenticated, "sign in first")
@@ -59,7 +59,7 @@ func (g *Gate) refuse(w http.ResponseWriter, r *http.Request) {
 func (g *Gate) loginOfForm(w http.ResponseWriter, r *http.Request) string {
 	if _, _, ok := g.Forms.confirmation(r); ok {
 		// The session ended while we asked; what was kept stays so.
-		return loginAddress(g.LoginPath, g.FormPath, FormKept)
+		return addressOf(g.LoginPath, g.FormPath, FormKept)
 	}
 	page := g.returnAddress(r)
 	switch {
@@ -68,21 +68,21 @@ func (g *Gate) loginOfForm(w http.ResponseWriter, r *http.Request) string {
 		if len(back) > MaxReturnPath {
 			back = g.FormPath // what was kept is worth more than the way back
 		}
-		return loginAddress(g.LoginPath, back, FormKept)
+		return addressOf(g.LoginPath, back, FormKept)
 	case g.Forms.origin(r) == wire.Foreign:
-		return loginAddress(g.LoginPath, page, "")
+		return addressOf(g.LoginPath, page, "")
 	}
-	return loginAddress(g.LoginPath, page, FormLost)
+	return addressOf(g.LoginPath, page, FormLost)
 }
 
-// loginAddress is that of the login page, which leads to an address and, unless
-// form is empty, says what has become of a form.
-func loginAddress(loginPath, back, form string) string {
+// addressOf is the address of a page of ours that leads back to another and,
+// unless form is empty, says what has become of a form.
+func addressOf(page, back, form string) string {
 	query := url.Values{ReturnParameter: {back}}
 	if form != "" {
 		query.Set(FormParameter, form)
 	}
-	return loginPath + "?" + query.Encode()
+	return page + "?" + query.Encode()
 }
 
 // ErrUnchecked: it can't be told now whether a request has a session. It is
@@ -116,7 +116,7 @@ func (g *Gate) fail(w http.ResponseWriter, r *http.Request, err error, detail st
 // failPlainly answers with problem details.
 func failPlainly(w http.ResponseWriter, err error, detail string) {
 	wire.SetRetryAfter(w.Header(), err)
-	writeProblem(w, wire.Status(err), detail, "")
+	writeProblem(w, wire.Status(err), detail)
 }
 
 // forbid answers somebody who is signed in and may not open a path.
@@ -197,19 +197,22 @@ func (g *Gate) pageOf(r *http.Request) string {
 
 func (g *Gate) unauthorized(w http.ResponseWriter, login string) {
 	w.Header().Set("WWW-Authenticate", `Bearer realm="`+g.Service.Realm()+`"`)
-	writeProblem(w, http.StatusUnauthorized, "sign in first", g.Service.PublicURL().String()+login)
+	writeProblem(w, http.StatusUnauthorized, "sign in first", way{"login_url", g.Service.PublicURL().String() + login})
 }
 
+// way is a member of problem details that says where to go on.
+type way struct{ member, url string }
+
 // writeProblem answers with problem details (RFC 9457).
-func writeProblem(w http.ResponseWriter, status int, detail, loginURL string) {
+func writeProblem(w http.ResponseWriter, status int, detail string, ways ...way) {
 	problem := map[string]any{
 		"type":   "about:blank",
 		"title":  http.StatusText(status),
 		"status": status,
 		"detail": detail,
 	}
-	if loginURL != "" {
-		problem["login_url"] = loginURL
+	for _, way := range ways {
+		problem[way.member] = way.url
 	}
 	wire.WriteJSONAs(w, "application/problem+json; charset=utf-8", status, problem)
 }

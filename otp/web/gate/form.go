@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -245,20 +244,13 @@ func (f *Forms) end(slot string) {
 }
 
 func (f *Forms) set(h http.Header, form Form) error {
-	var plain bytes.Buffer
-	encoder := json.NewEncoder(&plain)
-	encoder.SetEscapeHTML(false) // a query's ampersands would take six bytes each
-	if err := encoder.Encode(form); err != nil {
-		return err
-	}
-	f.cookie.Set(h, plain.Bytes(), formCookieLifetime)
-	return nil
+	return f.cookie.Set(h, form, formCookieLifetime)
 }
 
 // Read returns what a browser's cookie says of its form, which may be over.
 func (f *Forms) Read(r *http.Request) (form Form, ok bool) {
-	plain, ok := f.cookie.Read(r)
-	return form, ok && json.Unmarshal(plain, &form) == nil
+	ok = f.cookie.Read(r, &form)
+	return form, ok
 }
 
 // Check returns nil where a session's person may send a form now, else

@@ -29,6 +29,8 @@ type Config struct {
 	// FormPath is the path of the page that asks whether to send a form that
 	// was kept.
 	FormPath string
+	// MFAPath is the path of the page where a session gets its second factor.
+	MFAPath string
 	// TokenCookies are names of cookies in which the browser clients of an API
 	// keep their tokens. The app may have its own of these names; it doesn't
 	// get ours.
@@ -79,22 +81,25 @@ type Next func(w http.ResponseWriter, r *http.Request) error
 func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	refuseTunnel(r.Header)
 	visitor, err := g.Identify(r)
-	need := g.Rules.Need(r.URL)
+	need := g.need(r)
 	if need.Session && !visitor.SignedIn() {
 		switch {
 		case err != nil:
 			g.failUnchecked(w, r, err)
 			return nil
-		case !wire.IsPreflight(r) || r.Header.Get("Upgrade") != "":
+		case !mayPassAsPreflight(r):
 			g.refuse(w, r)
 			return nil
 		}
 		makeHarmless(r)
 	}
 	if visitor.SignedIn() {
-		if !need.admits(visitor.Session.Person) {
+		switch {
+		case !need.admits(visitor.Session.Person):
 			g.forbid(w, r)
 			return nil
+		case !need.hasFactor(visitor.Session, g.Cookie.Now()):
+			return g.demandFactor(w, r, visitor, next)
 		}
 		if err := g.tell(r.Context(), r.Header, visitor.Session); err != nil {
 			g.failUnchecked(w, r, err)
@@ -113,11 +118,22 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 			w = &renewingWriter{ResponseWriter: w, cookie: g.Cookie, session: visitor.Session}
 		}
 	}
+	return g.pass(w, r, visitor.Session, next)
+}
+
+// pass hands a request of somebody, or of nobody, to the app.
+func (g *Gate) pass(w http.ResponseWriter, r *http.Request, x otp.Session, next Next) error {
 	if g.OnIdentity != nil {
-		g.OnIdentity(r, visitor.Session)
+		g.OnIdentity(r, x)
 	}
 	hideCookies(r.Header, g.isOurCookie)
 	return next(w, r)
+}
+
+// mayPassAsPreflight tells requests that browsers make without credentials,
+// and that pass without them.
+func mayPassAsPreflight(r *http.Request) bool {
+	return wire.IsPreflight(r) && r.Header.Get("Upgrade") == ""
 }
 
 var methodOverrides = newNameSet("X-Http-Method-Override", "X-Http-Method", "X-Method-Override")

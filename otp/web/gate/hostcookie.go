@@ -3,6 +3,8 @@
 package gate
 
 import (
+	"bytes"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -40,12 +42,19 @@ func NewHostCookie(session *SessionCookie, keys *otp.Keys, use, context string) 
 	}
 }
 
-// Set gives the browser a value to keep for a lifetime. Who reads it must judge
-// its age: a browser may keep it longer.
-func (c HostCookie) Set(h http.Header, plain []byte, lifetime time.Duration) {
-	cookie := c.cookie(c.sealer.SealText(plain, c.context))
+// Set gives the browser a value, sealed as JSON, to keep for a lifetime. Who
+// reads it must judge its age: a browser may keep it longer.
+func (c HostCookie) Set(h http.Header, value any, lifetime time.Duration) error {
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
+	encoder.SetEscapeHTML(false) // a query's ampersands would take six bytes each
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	cookie := c.cookie(c.sealer.SealText(plain.Bytes(), c.context))
 	cookie.MaxAge = int(lifetime / time.Second)
 	h.Add("Set-Cookie", cookie.String())
+	return nil
 }
 
 // Clear takes the cookie from the browser.
@@ -66,12 +75,13 @@ func (c HostCookie) cookie(value string) *http.Cookie {
 	}
 }
 
-// Read returns the value that a request brings along, if it is one of ours.
-func (c HostCookie) Read(r *http.Request) (plain []byte, ok bool) {
-	value, ok := wire.SoleCookie(r, c.name)
+// Read fills value with what a request brings along, and reports whether that
+// is one of ours.
+func (c HostCookie) Read(r *http.Request, value any) bool {
+	text, ok := wire.SoleCookie(r, c.name)
 	if !ok {
-		return nil, false
+		return false
 	}
-	plain, _, err := c.sealer.OpenText(value, c.context)
-	return plain, err == nil
+	plain, _, err := c.sealer.OpenText(text, c.context)
+	return err == nil && json.Unmarshal(plain, value) == nil
 }

@@ -3,9 +3,8 @@
 package portal
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -23,9 +22,14 @@ const (
 	maxReturnPath = gate.MaxReturnPath
 )
 
-// attempt is a sign-in under way, between asking for a code and typing it.
+// attempt is a sign-in or a second factor under way, between asking for a code
+// and typing it.
 type attempt struct {
-	Channel otp.Channel `json:"ch"`
+	// Purpose is what the code is for; empty: a login.
+	Purpose otp.Purpose `json:"p,omitempty"`
+	// Session is the one that a second factor is for.
+	Session otp.SessionID `json:"s,omitempty"`
+	Channel otp.Channel   `json:"ch"`
 	// Typed is the address as messages go to it.
 	Typed string   `json:"a"`
 	Form  otp.Form `json:"f"`
@@ -67,23 +71,15 @@ func newAttempts(g *gate.Gate) attempts {
 // set gives the browser an attempt.
 func (s attempts) set(h http.Header, a attempt) error {
 	a.Expires = s.now().Add(attemptLifetime).Unix()
-	var plain bytes.Buffer
-	encoder := json.NewEncoder(&plain)
-	encoder.SetEscapeHTML(false) // a query's ampersands would take six bytes each
-	if err := encoder.Encode(a); err != nil {
-		return err
-	}
-	s.cookie.Set(h, plain.Bytes(), attemptLifetime)
-	return nil
+	return s.cookie.Set(h, a, attemptLifetime)
 }
 
 // clear takes the attempt from the browser.
 func (s attempts) clear(h http.Header) { s.cookie.Clear(h) }
 
-// read returns the attempt that a request belongs to.
-func (s attempts) read(r *http.Request) (a attempt, ok bool) {
-	plain, ok := s.cookie.Read(r)
-	if !ok || json.Unmarshal(plain, &a) != nil || s.now().Unix() >= a.Expires {
+// read returns the attempt for a purpose that a request belongs to.
+func (s attempts) read(r *http.Request, purpose otp.Purpose) (a attempt, ok bool) {
+	if !s.cookie.Read(r, &a) || s.now().Unix() >= a.Expires || cmp.Or(a.Purpose, otp.Login) != purpose {
 		return a, false
 	}
 	var err error

@@ -15,9 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/html/atom"
-
 	nethtml "golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
@@ -33,11 +32,16 @@ const (
 	formBack = formPath + "?return_to=%2Fprivate%2Fedit%3Fid%3D7"
 )
 
-// newFormSite returns a site whose sessions rest for a day at the most.
-func newFormSite(t *testing.T) *site {
+// newIdle returns a site whose sessions rest for a day at the most, and the
+// browser of Alice, whose session has rested for longer.
+func newIdle(t *testing.T) (*site, *browser) {
+	t.Helper()
 	s := newSite(t)
 	s.Gate.Cookie.Idle = 24 * time.Hour
-	return s
+	b := s.browser()
+	b.signInOn("alice@example.com")
+	s.Advance(25 * time.Hour)
+	return s, b
 }
 
 // signInOn signs in with a code on a device of one's own.
@@ -117,11 +121,8 @@ func (a answer) form(t testing.TB) (target string, fields url.Values) {
 
 // TestFormSurvivesLogin is the whole way of a form of 1 MiB.
 func TestFormSurvivesLogin(t *testing.T) {
-	s := newFormSite(t)
-	b := s.browser()
-	b.signInOn("alice@example.com")
+	s, b := newIdle(t)
 	contentType, body := upload(t, 1<<20)
-	s.Advance(25 * time.Hour)
 	a := b.submit(contentType, body)
 	a.redirects(t, login+"?form=kept&return_to="+url.QueryEscape(formBack))
 	page := b.get(a.Header.Get("Location"))
@@ -158,10 +159,7 @@ func TestFormSurvivesLogin(t *testing.T) {
 }
 
 func TestFormNotKept(t *testing.T) {
-	s := newFormSite(t)
-	b := s.browser()
-	b.signInOn("alice@example.com")
-	s.Advance(25 * time.Hour)
+	s, b := newIdle(t)
 	// One byte more than 2 MiB, all in all.
 	_, empty := upload(t, 0)
 	contentType, body := upload(t, gate.MaxForm+1-len(empty))
@@ -182,10 +180,7 @@ func TestFormNotKept(t *testing.T) {
 }
 
 func TestFormOfAnotherSite(t *testing.T) {
-	s := newFormSite(t)
-	b := s.browser()
-	b.signInOn("alice@example.com")
-	s.Advance(25 * time.Hour)
+	_, b := newIdle(t)
 	contentType, body := upload(t, 1<<20)
 	a := b.submit(contentType, body, "Origin", "https://evil.example", "Referer", "https://evil.example/x", "Sec-Fetch-Site", "cross-site")
 	a.redirects(t, login+"?return_to=%2F")
@@ -199,10 +194,7 @@ func TestFormOfAnotherSite(t *testing.T) {
 // TestFormByLink signs in with the link: in the same browser, in another tab of
 // it, and in another browser.
 func TestFormByLink(t *testing.T) {
-	s := newFormSite(t)
-	b := s.browser()
-	b.signInOn("alice@example.com")
-	s.Advance(25 * time.Hour)
+	s, b := newIdle(t)
 	b.submitSmall()
 	_, token := linkTarget(t, b.start("alice@example.com", formBack))
 	other := s.browser()
@@ -216,10 +208,7 @@ func TestFormByLink(t *testing.T) {
 
 // TestFormAfterLoginElsewhere comes to the page that asks from a tab that waits.
 func TestFormAfterLoginElsewhere(t *testing.T) {
-	s := newFormSite(t)
-	b := s.browser()
-	b.signInOn("alice@example.com")
-	s.Advance(25 * time.Hour)
+	_, b := newIdle(t)
 	b.submitSmall()
 	b.get(formBack).redirects(t, login+"?return_to="+url.QueryEscape(formBack))
 	m := b.start("alice@example.com", formBack)
@@ -241,10 +230,7 @@ func (b *browser) copySession(m otp.Message) {
 }
 
 func TestFormOfSomebodyElse(t *testing.T) {
-	s := newFormSite(t)
-	b := s.browser()
-	b.signInOn("alice@example.com")
-	s.Advance(25 * time.Hour)
+	_, b := newIdle(t)
 	b.submitSmall()
 	page := func() answer { b.site.Helper(); return b.get(formBack) }
 	b.post(verify, url.Values{"code": {b.start("bob@example.com", formBack).Code}}).redirects(t, formBack)
@@ -255,10 +241,7 @@ func TestFormOfSomebodyElse(t *testing.T) {
 }
 
 func TestFormDropped(t *testing.T) {
-	s := newFormSite(t)
-	b := s.browser()
-	b.signInOn("alice@example.com")
-	s.Advance(25 * time.Hour)
+	s, b := newIdle(t)
 	b.submitSmall()
 	b.signInOn("alice@example.com")
 	page := b.get(formBack)
@@ -281,10 +264,7 @@ func TestFormDropped(t *testing.T) {
 }
 
 func TestFormTooLate(t *testing.T) {
-	s := newFormSite(t)
-	b := s.browser()
-	b.signInOn("alice@example.com")
-	s.Advance(25 * time.Hour)
+	s, b := newIdle(t)
 	b.submitSmall()
 	b.signInOn("alice@example.com")
 	page := b.get(formBack)
@@ -295,10 +275,7 @@ func TestFormTooLate(t *testing.T) {
 
 // TestFormStoreFails: what can't be sent for a moment isn't lost.
 func TestFormStoreFails(t *testing.T) {
-	s := newFormSite(t)
-	b := s.browser()
-	b.signInOn("alice@example.com")
-	s.Advance(25 * time.Hour)
+	s, b := newIdle(t)
 	s.FailStore(otp.ErrUnavailable)
 	b.submit("text/plain", []byte("a=1")).redirects(t, login+"?form=lost&return_to="+url.QueryEscape(editPath))
 	s.FailStore(nil)
@@ -316,8 +293,7 @@ func TestFormStoreFails(t *testing.T) {
 // TestFormAfterSessionsEnd: a browser that is known needs no session's cookie,
 // which browsers drop at its end.
 func TestFormAfterSessionsEnd(t *testing.T) {
-	s := newFormSite(t)
-	b := s.browser()
+	b := newSite(t).browser()
 	b.signInOn("alice@example.com")
 	delete(b.cookies, "__Host-otp")
 	b.submitSmall()

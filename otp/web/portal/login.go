@@ -72,7 +72,7 @@ func (p *portal) login(w http.ResponseWriter, r *http.Request) error {
 
 // sendAgain has another message sent to the address of the attempt.
 func (p *portal) sendAgain(w http.ResponseWriter, r *http.Request) error {
-	a, ok := p.attempts.read(r)
+	a, ok := p.attempts.read(r, otp.Login)
 	if !ok {
 		p.restart(w)
 		return nil

@@ -58,28 +58,25 @@ func (p *portal) logout(w http.ResponseWriter, r *http.Request) error {
 // signOutEverywhere ends all sessions of the person who is signed in. A session
 // that doesn't hold any more has no say over the others.
 func (p *portal) signOutEverywhere(r *http.Request) error {
-	x, err := p.whoIs(r)
-	if err != nil || x.ID == "" {
+	visitor, err := p.visitor(r)
+	if err != nil || !visitor.SignedIn() {
 		return err
 	}
-	return p.service.SignOutEverywhere(r.Context(), x.Subject, p.LongestSession)
+	return p.service.SignOutEverywhere(r.Context(), visitor.Session.Subject, p.LongestSession)
 }
 
 // signedIn returns the session of the browser's cookie if it is known to hold.
 func (p *portal) signedIn(r *http.Request) (x otp.Session, ok bool) {
-	x, err := p.whoIs(r)
-	return x, err == nil && x.ID != ""
+	visitor, err := p.visitor(r)
+	return visitor.Session, err == nil && visitor.SignedIn()
 }
 
-// whoIs returns the session of the browser's cookie if it holds, or the zero
-// Session. A bearer token is a program's and has no say here. The error is that
-// of [gate.Gate.Identify].
-func (p *portal) whoIs(r *http.Request) (otp.Session, error) {
+// visitor returns who the browser's cookies belong to.
+func (p *portal) visitor(r *http.Request) (gate.Visitor, error) {
 	browser := *r
 	browser.Header = r.Header.Clone()
 	browser.Header.Del("Authorization")
-	visitor, err := p.Gate.Identify(&browser)
-	return visitor.Session, err
+	return p.Gate.Identify(&browser)
 }
 
 // sessions returns the sessions in the browser's cookies, whether or not they

@@ -93,8 +93,12 @@ func (p *portal) signedInPage(r *http.Request, x otp.Session, back string) *page
 }
 
 type verifyBody struct {
-	Action, AgainAction, AgainLabel, OtherAction string
-	AsksCode, Device                             bool
+	Action, Label, AgainAction, AgainLabel string
+	// OtherAction is where to choose another address; empty: there is none.
+	OtherAction string
+	// AsksDevice is whether the page asks whose device it is, and Device the
+	// answer that is ticked.
+	AsksCode, AsksDevice, Device bool
 }
 
 // verifyPage asks for the code of an attempt, or to open the link where the
@@ -104,10 +108,12 @@ func (p *portal) verifyPage(r *http.Request, a attempt, device bool) *page {
 	page := p.page(words, verifyKind, words.Page.VerifyTitle)
 	body := verifyBody{
 		Action:      p.Path + "/verify",
+		Label:       words.Page.Verify,
 		AgainAction: LoginPath(p.Path),
 		AgainLabel:  words.Page.Resend,
 		OtherAction: p.loginAddress(a.Return),
 		AsksCode:    a.Form != otp.FormLink,
+		AsksDevice:  true,
 		Device:      device,
 	}
 	do := words.Page.EnterCode

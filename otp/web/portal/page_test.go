@@ -37,6 +37,11 @@ func tour(t *testing.T, language string) map[string]answer {
 	pages["link malformed"] = b.post(link, url.Values{"token": {"x", "y"}})
 	b.post(link, url.Values{"token": {token}}).redirects(t, "/")
 	pages["login signed in"] = b.get(login + "?return_to=%2Fprivate")
+	pages["mfa"] = b.get(mfa + "?return_to=%2Fvault")
+	b.post(mfa, url.Values{"to": {"0"}, "return_to": {"/vault"}}).redirects(t, mfa)
+	code := s.Message().Code
+	pages["verify mfa"] = b.get(mfa)
+	pages["verify mfa refused"] = b.post(mfa, url.Values{"code": {webtest.OtherCode(code)}})
 	pages["logout"] = b.get(logout)
 	pages["sessions"] = b.get(sessions)
 	pages["method"] = b.do(httptest.NewRequest(http.MethodDelete, login, nil))
@@ -143,7 +148,7 @@ func TestPagesAreSelfContained(t *testing.T) {
 }
 
 // local are the addresses that a page may name.
-var local = regexp.MustCompile(`^/(\.otp/(login|verify|link|logout|sessions))?(\?return_to=%2F[a-z]*)?$|^/private$|^data:,$`)
+var local = regexp.MustCompile(`^/(\.otp/(login|verify|link|logout|mfa|sessions))?(\?return_to=%2F[a-z]*)?$|^/private$|^data:,$`)
 
 func checkElement(t *testing.T, page string, n *html.Node) {
 	t.Helper()

@@ -52,6 +52,10 @@ type portal struct {
 // LoginPath returns the path of the login page below the pages' path.
 func LoginPath(path string) string { return path + "/login" }
 
+// MFAPath returns the path, below the pages' path, of the page where a session
+// gets its second factor.
+func MFAPath(path string) string { return path + "/mfa" }
+
 // LinkPath returns what stands between the site's address and the token in a
 // link.
 func LinkPath(path string) string { return path + "/link?" + tokenField + "=" }
@@ -80,6 +84,8 @@ func New(c Config) wire.API {
 			p.endpoint(http.MethodPost, "/link", p.answer(p.redeemLink)),
 			p.endpoint(http.MethodGet, "/form", p.showForm),
 			p.endpoint(http.MethodPost, "/form", p.dropForm),
+			p.endpoint(http.MethodGet, "/mfa", p.answer(p.showMFA)),
+			p.endpoint(http.MethodPost, "/mfa", p.answer(p.postMFA)),
 			p.endpoint(http.MethodGet, "/logout", p.showLogout),
 			p.endpoint(http.MethodPost, "/logout", p.answer(p.logout)),
 			p.endpoint(http.MethodGet, "/sessions", p.answer(p.showSessions)),

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/gate"
 	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
@@ -22,11 +23,13 @@ const (
 	verify = DefaultPath + "/verify"
 	link   = DefaultPath + "/link"
 	logout = DefaultPath + "/logout"
+	mfa    = DefaultPath + "/mfa"
 
 	sessions = DefaultPath + "/sessions"
 )
 
-// site is a site with its pages and a secret part, /private.
+// site is a site with its pages, a secret part, /private, and one that needs a
+// second factor, /vault.
 type site struct {
 	*webtest.Site
 	pages Config
@@ -46,8 +49,9 @@ func newSite(t *testing.T, settings ...setting) *site {
 	}}
 	s.pages.Code.Keep = 3
 	options := webtest.Options{
-		Protect: []string{"/private"},
-		NoKey:   true,
+		Protect:      []string{"/private"},
+		SecondFactor: []gate.SecondFactor{{Paths: []string{"/vault"}, Fresh: 15 * time.Minute}},
+		NoKey:        true,
 		Domain: func(c *otp.Config) {
 			c.Throttles = otp.DefaultThrottles()
 			for _, set := range settings {

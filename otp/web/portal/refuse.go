@@ -107,7 +107,7 @@ func (p *portal) otherAddressPage(words *text.Words) *page {
 
 // asSomebodyElse leads to where one can sign in as somebody else, and back.
 func (p *portal) asSomebodyElse(r *http.Request, words *text.Words) way {
-	return way{p.loginAddress(returnPath(r.URL.RequestURI())), words.Page.SomebodyElse}
+	return p.somebodyElse(words, returnPath(r.URL.RequestURI()))
 }
 
 // uncheckedPage is in place of a page of the app that needs a session.

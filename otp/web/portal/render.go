@@ -24,6 +24,7 @@ var (
 		loginKind:    mustParse("pages/login.html"),
 		signedInKind: mustParse("pages/signedin.html"),
 		verifyKind:   mustParse("pages/verify.html"),
+		factorsKind:  mustParse("pages/factors.html"),
 		linkKind:     mustParse("pages/link.html"),
 		formKind:     mustParse("pages/form.html"),
 		logoutKind:   mustParse("pages/logout.html"),
@@ -65,6 +66,7 @@ const (
 	loginKind kind = iota
 	signedInKind
 	verifyKind
+	factorsKind
 	linkKind
 	formKind
 	logoutKind

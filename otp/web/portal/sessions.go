@@ -67,8 +67,9 @@ func (p *portal) endSession(w http.ResponseWriter, r *http.Request) error {
 // person, the newest first; none where nobody is signed in. It returns
 // [gate.ErrUnchecked] where that can't be told.
 func (p *portal) ownSessions(r *http.Request) (x otp.Session, all []otp.Session, err error) {
-	x, err = p.whoIs(r)
-	if err == nil && x.ID != "" {
+	visitor, err := p.visitor(r)
+	x = visitor.Session
+	if err == nil && visitor.SignedIn() {
 		all, err = p.service.Sessions(r.Context(), x.Subject)
 	}
 	if err != nil {

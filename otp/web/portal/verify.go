@@ -17,7 +17,7 @@ const codeField = "code"
 // showVerify asks for the code, or lets those pass who have opened the link
 // meanwhile.
 func (p *portal) showVerify(w http.ResponseWriter, r *http.Request) {
-	a, ok := p.attempts.read(r)
+	a, ok := p.attempts.read(r, otp.Login)
 	if !ok {
 		p.restart(w)
 		return
@@ -39,7 +39,7 @@ func (p *portal) verify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a, ok := p.attempts.read(r)
+	a, ok := p.attempts.read(r, otp.Login)
 	if !ok {
 		p.restart(w)
 		return nil
