@@ -3,6 +3,7 @@
 package otp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -128,6 +129,8 @@ type ElevateRequest struct {
 	Browser string
 	// Renewable asks for a refresh secret.
 	Renewable bool
+	// Device is kept in the session, as [Presented] has it; empty: as before.
+	Device string
 }
 
 // Elevate redeems a code of [Service.StartFactor]: in one step of the store,
@@ -166,6 +169,7 @@ func (s *Service) Elevate(ctx context.Context, x Session, r ElevateRequest) (Ver
 
 	elevated := x
 	elevated.ID = s.newSessionID(handle)
+	elevated.Device = cmp.Or(r.Device, x.Device)
 	elevated.MFA, elevated.MFAMethod = time.Time{}, string(r.Address.channel) // when, the store says
 	v, err := s.judge(ctx, Presented{
 		ClientIP:  r.ClientIP,

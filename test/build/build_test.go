@@ -147,7 +147,7 @@ func TestBuild(t *testing.T) {
 	t.Run("adapt", func(t *testing.T) {
 		adapted := output(t, dir, caddy, "adapt", "--config", "Caddyfile")
 		for _, part := range []string{
-			`"handler":"otp"`, `"protect":["/private"]`, `"otp":{"store":{"file":"otp.db","store":"bolt"}}`,
+			`"handler":"otp"`, `"protect":[{"paths":["/private"]}]`, `"otp":{"store":{"file":"otp.db","store":"bolt"}}`,
 		} {
 			if !strings.Contains(adapted, part) {
 				t.Errorf("%s isn't in\n%s", part, adapted)

@@ -39,8 +39,12 @@ func (g *Gate) ServeSession(w http.ResponseWriter, r *http.Request) {
 	case !visitor.SignedIn():
 		g.unauthorized(w, g.LoginPath)
 		return
-	case x.Person.MFA && x.MFA.IsZero():
-		writeProblem(w, http.StatusForbidden, factorNeeded)
+	case !(Need{Session: true}).hasFactor(x, g.Cookie.Now()):
+		var ways []way
+		if !visitor.Bearer { // the page is for the session of the cookie alone
+			ways = append(ways, way{"mfa_url", g.Service.PublicURL().String() + g.MFAPath})
+		}
+		writeProblem(w, http.StatusForbidden, factorNeeded, ways...)
 		return
 	}
 	if err := g.tell(r.Context(), w.Header(), x); err != nil {

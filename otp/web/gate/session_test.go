@@ -33,6 +33,7 @@ func TestServeSession(t *testing.T) {
 		"strict@example.com": {MFA: true},
 	}
 	h := newHouse(t, func(c *Config, o *otp.Config) {
+		c.MFAPath = "/.otp/mfa"
 		c.Identity = NewIdentity([]IdentityHeader{{"X-User", User}, {"X-Mail", Email}, {"X-Groups", Groups}}, assertionHeader)
 		o.Directory = people
 	})
@@ -89,7 +90,7 @@ func TestServeSession(t *testing.T) {
 	}
 
 	w, body := h.askSession(h.as(strict, http.MethodGet, "/.otp/session"))
-	if w.Code != http.StatusForbidden || body["detail"] != "a second factor is needed" || w.Header().Get("X-User") != "" {
+	if w.Code != http.StatusForbidden || body["detail"] != "a second factor is needed" || body["mfa_url"] != "https://app.example.com/.otp/mfa" || w.Header().Get("X-User") != "" {
 		t.Errorf("without the second factor: %d %v", w.Code, body)
 	}
 }

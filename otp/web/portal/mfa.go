@@ -137,6 +137,7 @@ func (p *portal) elevate(w http.ResponseWriter, r *http.Request, x otp.Session, 
 		Code:     code,
 		ClientIP: wire.CallerOf(r).IP,
 		Browser:  a.Browser,
+		Device:   wire.Device(r.UserAgent()),
 	})
 	if err != nil {
 		return p.refuseFactor(w, r, x, a, err)

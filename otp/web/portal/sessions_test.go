@@ -92,6 +92,20 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// TestSessionsAfterFactor: the session that goes on with a second factor is the
+// only one, of the same device.
+func TestSessionsAfterFactor(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.device = firefoxOnWindows
+	b.signIn("jane@example.com")
+	b.post(mfa, url.Values{"to": {"0"}, "return_to": {"/vault"}}).redirects(t, mfa)
+	b.post(mfa, url.Values{"code": {s.Message().Code}}).redirects(t, "/vault")
+	if got := b.get(sessions).rows(t); len(got) != 1 || !strings.HasPrefix(got[0], "Firefox on Windows|") {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestSessionsOfOthers: to know a session's name isn't to have a say over it.
 func TestSessionsOfOthers(t *testing.T) {
 	s := newSite(t)
