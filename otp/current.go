@@ -34,12 +34,17 @@ func (s *Service) admit(ctx context.Context, a Address, tenant string) (p Person
 		case errors.Is(err, ErrNobody):
 			return Person{}, directoryOption, nil
 		case err != nil:
-			return Person{}, "", &RetryError{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), After: defaultRetryWait}
+			return Person{}, "", directoryUnavailable(err)
 		case !p.isOf(tenant):
 			return p, "tenant", nil
 		}
 	}
 	return p, s.admission.refusal(a, p.Groups), nil
+}
+
+// directoryUnavailable puts a wait to an error of the directory.
+func directoryUnavailable(err error) error {
+	return &RetryError{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), After: defaultRetryWait}
 }
 
 // isOffered reports whether messages are sent to an address's country. Those
