@@ -4,10 +4,9 @@ package otp
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -46,26 +45,38 @@ func TestOnce(t *testing.T) {
 	}
 }
 
-// TestOnceAtOnce: of many who take the same, one gets it.
+// afterGet is a store in which something happens after the next Get.
+type afterGet struct {
+	*fakeStore
+	once func()
+}
+
+func (s *afterGet) Get(ctx context.Context, key string) ([]byte, error) {
+	value, err := s.fakeStore.Get(ctx, key)
+	if happens := s.once; happens != nil {
+		s.once = nil
+		happens()
+	}
+	return value, err
+}
+
+// TestOnceAtOnce: of two who have read the same, one gets it.
 func TestOnceAtOnce(t *testing.T) {
-	h := newHouse(t, nil)
+	store := &afterGet{fakeStore: newFakeStore()}
+	h := newHouse(t, func(c *Config) { c.Store = store })
 	once := h.Once("hand-off")
 	ticket, err := once.Put(t.Context(), []byte("a value"), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got atomic.Int64
-	var all sync.WaitGroup
-	for range 20 {
-		all.Go(func() {
-			if _, err := once.Take(t.Context(), ticket); err == nil {
-				got.Add(1)
-			}
-		})
+	var faster []byte
+	store.once = func() { faster, err = once.Take(t.Context(), ticket) }
+	value, lost := once.Take(t.Context(), ticket)
+	if err != nil || string(faster) != "a value" {
+		t.Errorf("the faster one: %q, %v", faster, err)
 	}
-	all.Wait()
-	if got.Load() != 1 {
-		t.Errorf("%d got it", got.Load())
+	if !errors.Is(lost, ErrTaken) || value != nil {
+		t.Errorf("the slower one: %q, %v", value, lost)
 	}
 }
 
