@@ -65,7 +65,7 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 		case "nestauth":
 			apis = append(apis, nestauth.New(nestauth.Config{
 				Dialect:        base,
-				LongestSession: h.longestSession(refreshLifetime),
+				LongestSession: h.longestSession(),
 				SecureCookies:  service.PublicURL().Scheme == "https",
 			}))
 		case "autional":
@@ -89,6 +89,7 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 		Code:            h.codePolicy(defaultCodeLifetime, defaultSMSLifetime, defaultAttempts, h.keep()),
 		Send:            otp.Form(cmp.Or(h.Send, string(otp.FormBoth))),
 		SessionLifetime: h.sessionLifetime(),
+		LongestSession:  h.longestSession(),
 		FinishLink:      finishLink,
 		Home:            home,
 		Logger:          logger,

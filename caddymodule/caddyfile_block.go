@@ -25,7 +25,7 @@ type block struct {
 }
 
 // repeatable are the site options that add up over several lines.
-var repeatable = []string{"api", "protect", "throttle", "email", "sms"}
+var repeatable = []string{"api", "protect", "require_mfa", "throttle", "email", "sms", "header"}
 
 func newBlock(d *caddyfile.Dispenser) *block {
 	return newBlockRepeating(d, repeatable...)

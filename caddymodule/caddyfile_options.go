@@ -15,8 +15,8 @@ import (
 
 // siteOptions are the words of a site's block, for the error of an unknown one.
 var siteOptions = []string{
-	"public_url", "path", "api", "protect", "public", "allow", "deny", "email", "sms", "sms_countries",
-	"default_country", "send", "code", "throttle", "session", "token",
+	"public_url", "path", "api", "protect", "public", "require_mfa", "allow", "deny", "directory", "email", "sms", "sms_countries",
+	"default_country", "send", "code", "throttle", "session", "token", "header", "assertion",
 }
 
 // parse reads one site option, whose word the dispenser is at, and judges
@@ -39,10 +39,17 @@ func (o *Options) parse(d *caddyfile.Dispenser) (err error) {
 		if err == nil {
 			err = at(d, checkRules(o.Protect, o.Public))
 		}
+		if err == nil {
+			err = at(d, checkFactorRules(o.RequireMFA, o.Public))
+		}
+	case "require_mfa":
+		err = o.parseRequireMFA(d)
 	case "allow":
 		o.Allow, err = allChecked(d, "<pattern>...", of("allow", checkPattern))
 	case "deny":
 		o.Deny, err = allChecked(d, "<pattern>...", of("deny", checkPattern))
+	case "directory":
+		o.DirectoryRaw, err = parseDirectory(d)
 	case "email":
 		err = parseSender(d, otp.Email, &o.EmailRaw)
 	case "sms":
@@ -61,6 +68,13 @@ func (o *Options) parse(d *caddyfile.Dispenser) (err error) {
 		o.Session, err = parseSession(d, o.PublicURL)
 	case "token":
 		o.Token, err = parseToken(d)
+	case "header":
+		err = o.parseHeader(d)
+	case "assertion":
+		o.Assertion, err = one(d, "<Name>")
+		if err == nil {
+			err = at(d, o.checkHeaders())
+		}
 	default:
 		err = unknown(d, siteOptions...)
 	}

@@ -209,17 +209,29 @@ func covered(path string) string {
 // levels are the nearest first. A site may open what is protected by default,
 // and a default may have exceptions from what only some sites protect.
 func checkPublic(levels []Options) error {
-	public := slices.IndexFunc(levels, func(o Options) bool { return len(o.Public) > 0 })
-	protect := slices.IndexFunc(levels, func(o Options) bool { return len(o.Protect) > 0 })
-	switch {
-	case protect < 0 && public == 0:
+	first := func(has func(Options) bool) int { return slices.IndexFunc(levels, has) }
+	public := first(func(o Options) bool { return len(o.Public) > 0 })
+	protect := first(func(o Options) bool { return len(o.Protect) > 0 })
+	factor := first(func(o Options) bool { return len(o.RequireMFA) > 0 })
+	if public == 0 && protect < 0 && factor < 0 {
 		return errors.New("public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it")
-	case protect < 0:
-		return nil
-	case public != protect:
-		return checkRules(levels[protect].Protect, nil)
 	}
-	return checkRules(levels[protect].Protect, levels[public].Public)
+	// Only what stands at one level is a contradiction.
+	at := func(level int) []string {
+		if level == public && public >= 0 {
+			return levels[public].Public
+		}
+		return nil
+	}
+	if protect >= 0 {
+		if err := checkRules(levels[protect].Protect, at(protect)); err != nil {
+			return err
+		}
+	}
+	if factor >= 0 {
+		return checkFactorRules(levels[factor].RequireMFA, at(factor))
+	}
+	return nil
 }
 
 // checkReachable refuses patterns that leave nobody who could get a code.
@@ -229,6 +241,26 @@ func (o *Options) checkReachable() error {
 		return errors.New("allow has phone numbers only and the site sends no SMS, so nobody could sign in; write `sms <sender>`, or allow e-mail addresses such as *@example.com")
 	}
 	return nil
+}
+
+// checkGroups refuses groups where nothing says who is in one.
+func (o *Options) checkGroups() error {
+	if o.DirectoryRaw != nil {
+		return nil
+	}
+	isGroup := func(pattern string) bool { return strings.HasPrefix(pattern, groupPrefix) }
+	option := ""
+	switch {
+	case slices.ContainsFunc(o.Allow, isGroup):
+		option = "allow"
+	case slices.ContainsFunc(o.Deny, isGroup):
+		option = "deny"
+	case slices.ContainsFunc(o.Protect, func(p Protection) bool { return len(p.Groups) > 0 }):
+		option = "protect"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s names a group, and nothing says who is in it; write `directory file <path>` or `directory http <url>`", option)
 }
 
 // checkSecret judges a secret by its length. The error holds nothing of it.

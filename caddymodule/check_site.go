@@ -12,7 +12,7 @@ import (
 // check judges all options together, for configurations that come as JSON and
 // for the values of placeholders.
 func (o *Options) check(publicURL *url.URL) error {
-	checks := []error{checkAPIs(o.APIs), checkThrottles(o.Throttles)}
+	checks := []error{checkAPIs(o.APIs), checkThrottles(o.Throttles), checkFactorRules(o.RequireMFA, nil), o.checkHeaders()}
 	if o.Path != "" {
 		checks = append(checks, checkPagesPath(o.Path))
 	}
@@ -28,6 +28,9 @@ func (o *Options) check(publicURL *url.URL) error {
 	for _, p := range o.Protect {
 		checks = append(checks, p.check())
 	}
+	for _, f := range o.RequireMFA {
+		checks = append(checks, f.check())
+	}
 	for _, path := range o.Public {
 		checks = append(checks, of("public", checkRulePath)(path))
 	}
@@ -40,7 +43,7 @@ func (o *Options) check(publicURL *url.URL) error {
 	if o.Session != nil {
 		checks = append(checks, o.Session.check(), o.Session.checkIdle(), o.Session.checkDomain(publicURL))
 	}
-	checks = append(checks, o.checkReachable())
+	checks = append(checks, o.checkReachable(), o.checkGroups())
 	if len(o.SMSRaw) > 0 && len(o.SMSCountries) == 0 {
 		checks = append(checks, errors.New("sms needs `sms_countries <CC>...`: fraudsters ask for codes to expensive countries, so say where your users are"))
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
@@ -22,7 +21,11 @@ func init() { caddy.RegisterModule((*Handler)(nil)) }
 // Handler gives the app behind it passwordless login: it answers the login
 // pages and the paths of the wire APIs, and passes everything else on. The
 // app learns who is signed in from the headers Remote-User, Remote-Email,
-// Remote-Phone and Remote-Subject, which no client can set.
+// Remote-Phone, Remote-Groups and Remote-Subject, or others of the site's
+// choice, which no client can set. Other directives have the placeholders
+// `{http.auth.user.id}` (the subject, which access logs show), and
+// `{http.auth.user.*}` for `user`, `email`, `phone`, `groups`, `subject`,
+// `method` and `mfa`; they are empty where nobody is signed in.
 //
 // It must stand before everything that rewrites paths or answers for the
 // app, once in a site and without a matcher: it guards those headers on
@@ -109,13 +112,6 @@ func caller(r *http.Request) wire.Caller {
 // would hold the tokens in its address; a line without them is logged instead.
 func keepFromAccessLog(r *http.Request) {
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
-}
-
-// setUser tells Caddy who makes a request, by subject: access logs show it.
-func setUser(r *http.Request, x otp.Session) {
-	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Set("http.auth.user.id", x.Subject)
-	}
 }
 
 // Interface guards

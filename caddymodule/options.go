@@ -31,7 +31,11 @@ type Options struct {
 	// the app is told who is signed in.
 	Protect []Protection `json:"protect,omitempty"`
 
-	// Paths that need no session though they are below a protected one. The
+	// Paths that need a second factor in the session, and so a session. Default:
+	// none.
+	RequireMFA []SecondFactor `json:"require_mfa,omitempty"`
+
+	// Paths that need no session though they are below one that does. The
 	// longest path that matches decides; of equals this, so that a site can
 	// open what is protected by default.
 	Public []string `json:"public,omitempty"`
@@ -44,6 +48,10 @@ type Options struct {
 
 	// Who may not sign in, whatever `allow` says.
 	Deny []string `json:"deny,omitempty"`
+
+	// Who may sign in, one by one, and what else is known of them. Who isn't
+	// in it may not; `allow` and `deny` judge those who are. Default: none.
+	DirectoryRaw json.RawMessage `json:"directory,omitempty" caddy:"namespace=otp.directories inline_key=directory"`
 
 	// How e-mails are sent; the first sender that takes a message delivers
 	// it. Required unless `public_url` is a loopback host, where the default
@@ -77,6 +85,18 @@ type Options struct {
 
 	// The tokens of the wire APIs.
 	Token *Token `json:"token,omitempty"`
+
+	// The headers that tell the app who is signed in. Default: `Remote-User`
+	// says `user`, `Remote-Email` `email`, `Remote-Phone` `phone`,
+	// `Remote-Groups` `groups` and `Remote-Subject` `subject`. These five are
+	// stripped from what clients send whatever the names are.
+	Headers []Header `json:"headers,omitempty"`
+
+	// The name of a header with a signed assertion of who is signed in, a JWT
+	// of a minute at the most (RS256; `aud` is the site's host), so that an app
+	// that others may reach past Caddy can tell their requests from ours. Its
+	// keys are at `/.otp/jwks.json`. Default: none.
+	Assertion string `json:"assertion,omitempty"`
 }
 
 // Protection says that paths need a session. Of several the longest path that
@@ -199,9 +219,11 @@ func (o Options) over(defaults Options) Options {
 	o.Path = nearer(o.Path, defaults.Path)
 	o.APIs = nearerList(o.APIs, defaults.APIs)
 	o.Protect = nearerList(o.Protect, defaults.Protect)
+	o.RequireMFA = nearerList(o.RequireMFA, defaults.RequireMFA)
 	o.Public = nearerList(o.Public, defaults.Public)
 	o.Allow = nearerList(o.Allow, defaults.Allow)
 	o.Deny = nearerList(o.Deny, defaults.Deny)
+	o.DirectoryRaw = nearerList(o.DirectoryRaw, defaults.DirectoryRaw)
 	o.EmailRaw = nearerList(o.EmailRaw, defaults.EmailRaw)
 	o.SMSRaw = nearerList(o.SMSRaw, defaults.SMSRaw)
 	o.SMSCountries = nearerList(o.SMSCountries, defaults.SMSCountries)
@@ -211,6 +233,8 @@ func (o Options) over(defaults Options) Options {
 	o.Throttles = nearerThrottles(o.Throttles, defaults.Throttles)
 	o.Session = nearer(o.Session, defaults.Session)
 	o.Token = nearer(o.Token, defaults.Token)
+	o.Headers = nearerList(o.Headers, defaults.Headers)
+	o.Assertion = nearer(o.Assertion, defaults.Assertion)
 	return o
 }
 

@@ -21,21 +21,24 @@ import (
 
 // configured are all types that stand in a configuration, by where they do.
 var configured = map[string]any{
-	"global":       App{},
-	"site":         Handler{},
-	"api":          API{},
-	"client":       Client{},
-	"code":         Code{},
-	"throttle":     Throttle{},
-	"session":      Session{},
-	"token":        Token{},
-	"store bolt":   BoltStore{},
-	"store redis":  RedisStore{},
-	"sender file":  FileSender{},
-	"sender http":  HTTPSender{},
-	"sender log":   LogSender{},
-	"sender smtp":  SMTPSender{},
-	"site options": Options{},
+	"global":         App{},
+	"site":           Handler{},
+	"api":            API{},
+	"client":         Client{},
+	"code":           Code{},
+	"throttle":       Throttle{},
+	"header":         Header{},
+	"session":        Session{},
+	"token":          Token{},
+	"store bolt":     BoltStore{},
+	"store redis":    RedisStore{},
+	"directory file": FileDirectory{},
+	"directory http": HTTPDirectory{},
+	"sender file":    FileSender{},
+	"sender http":    HTTPSender{},
+	"sender log":     LogSender{},
+	"sender smtp":    SMTPSender{},
+	"site options":   Options{},
 }
 
 // optionsOf returns a type's options by their names in JSON.
@@ -68,11 +71,17 @@ func adaptedModules(t *testing.T) map[string][]map[string]any {
 		for _, throttle := range listOf(o["throttles"]) {
 			add("throttle", throttle)
 		}
+		for _, header := range listOf(o["headers"]) {
+			add("header", header)
+		}
 		for _, api := range listOf(o["apis"]) {
 			add("api", api)
 			for _, client := range listOf(api.(map[string]any)["clients"]) {
 				add("client", client)
 			}
+		}
+		if directory, ok := o["directory"].(map[string]any); ok {
+			add("directory "+directory["directory"].(string), directory)
 		}
 		for _, sender := range slices.Concat(listOf(o["email"]), listOf(o["sms"])) {
 			add("sender "+sender.(map[string]any)["sender"].(string), sender)
@@ -145,8 +154,8 @@ func TestEveryOptionSurvivesJSON(t *testing.T) {
 		for _, object := range objects {
 			delete(object, "handler") // the modules' own names, which Caddy takes away
 			delete(object, "sender")
-			if strings.HasPrefix(place, "store ") {
-				delete(object, "store")
+			if kind, _, found := strings.Cut(place, " "); found && (kind == "store" || kind == "directory") {
+				delete(object, kind)
 			}
 			in, err := json.Marshal(object)
 			if err != nil {
@@ -226,14 +235,20 @@ func withOption(t *testing.T, field reflect.StructField, text string) Options {
 		value.SetString(text)
 	case reflect.TypeFor[[]string]():
 		value.Set(reflect.ValueOf([]string{text}))
+	case reflect.TypeFor[json.RawMessage]():
+		value.Set(reflect.ValueOf(json.RawMessage(text)))
 	case reflect.TypeFor[[]json.RawMessage]():
 		value.Set(reflect.ValueOf([]json.RawMessage{json.RawMessage(text)}))
 	case reflect.TypeFor[[]Protection]():
 		value.Set(reflect.ValueOf([]Protection{{Paths: []string{text}}}))
 	case reflect.TypeFor[[]API]():
 		value.Set(reflect.ValueOf([]API{{Name: text}}))
+	case reflect.TypeFor[[]SecondFactor]():
+		value.Set(reflect.ValueOf([]SecondFactor{{Paths: []string{"/" + text}}}))
 	case reflect.TypeFor[[]Throttle]():
 		value.Set(reflect.ValueOf([]Throttle{{Scope: "address", Events: len(text), Window: caddy.Duration(time.Minute)}}))
+	case reflect.TypeFor[[]Header]():
+		value.Set(reflect.ValueOf([]Header{{Name: text, Value: "user"}}))
 	case reflect.TypeFor[*Code]():
 		value.Set(reflect.ValueOf(&Code{Length: len(text)}))
 	case reflect.TypeFor[*Session]():
@@ -302,13 +317,16 @@ func TestSitesDoNotShareWhatTheyResolve(t *testing.T) {
 	t.Setenv("OTP_TEST_DOMAIN", "localhost.example")
 	t.Setenv("OTP_TEST_ALLOWED", "alice@example.com bob@example.com")
 	config := jsonOf(t, caddyfileOf(
-		"allow {env.OTP_TEST_ALLOWED}\nsession {\n\tdomain {env.OTP_TEST_DOMAIN}\n}\napi auth0 {\n\tclient {env.OTP_TEST_DOMAIN}\n}\nemail log insecure",
+		"allow {env.OTP_TEST_ALLOWED}\nsession {\n\tdomain {env.OTP_TEST_DOMAIN}\n}\napi auth0 {\n\tclient {env.OTP_TEST_DOMAIN}\n}\nemail log insecure\nheader {env.OTP_TEST_DOMAIN} user",
 		"public_url https://a.localhost.example", "public_url https://b.localhost.example"))
 	handlers, err := provision(t, config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a, b := handlers[0], handlers[1]
+	if &a.Headers[0] == &b.Headers[0] || a.Headers[0].Name != "localhost.example" || b.Headers[0].Name != "localhost.example" {
+		t.Errorf("headers are %+v and %+v", a.Headers, b.Headers)
+	}
 	if want := []string{"alice@example.com", "bob@example.com"}; !slices.Equal(a.Allow, want) || !slices.Equal(b.Allow, want) {
 		t.Errorf("allow is %q and %q", a.Allow, b.Allow)
 	}
@@ -324,6 +342,7 @@ func TestSitesDoNotShareWhatTheyResolve(t *testing.T) {
 func TestModulesAreRegistered(t *testing.T) {
 	for _, id := range []string{
 		"otp", "http.handlers.otp", "otp.stores.bolt", "otp.stores.redis",
+		"otp.directories.file", "otp.directories.http",
 		"otp.senders.file", "otp.senders.http", "otp.senders.log", "otp.senders.smtp",
 	} {
 		module, err := caddy.GetModule(id)

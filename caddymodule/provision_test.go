@@ -171,11 +171,15 @@ func TestProvision(t *testing.T) {
 		"a rest as long as the session":                    caddyfileOf("", public+mail+"session {\n\tlifetime 30d\n\tidle 30d\n}"),
 		"http in a private network":                        caddyfileOf("", public+"email http http://mailpit:8025/send"),
 		"http by variables":                                caddyfileOf("", public+"email http {env.OTP_TEST_URL} {\n\tmethod {env.OTP_TEST_METHOD}\n\theader Content-Type {env.OTP_TEST_TYPE}\n\theader X-Key {env.OTP_TEST_SECRET}\n\tbody \"text={otp.text}&key={env.OTP_TEST_SECRET}\"\n}"),
+		"headers of its own":                               caddyfileOf("header X-User user\n"+mail, public+"header X-Who user\nheader X-Webauth-Email email", "public_url https://two.example.com"),
+		"headers by variables":                             caddyfileOf("", public+mail+"header {env.OTP_TEST_HEADER} {env.OTP_TEST_VALUE}"),
 		"hosts with two ports":                             caddyfileOf("", public+mail, "public_url https://app.example.com:8443\n"+mail),
 		"a host beyond ASCII":                              caddyfileOf("", "public_url https://münchen.example\n"+mail),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("OTP_TEST_COUNTRIES", "DE AT")
+			t.Setenv("OTP_TEST_HEADER", "X-User")
+			t.Setenv("OTP_TEST_VALUE", "email")
 			t.Setenv("OTP_TEST_METHOD", "PUT")
 			t.Setenv("OTP_TEST_TYPE", "application/x-www-form-urlencoded")
 			handlers, err := provision(t, jsonOf(t, config))
@@ -295,6 +299,18 @@ func TestProvisionRefuses(t *testing.T) {
 		"send of a variable": {caddyfileOf("", public+mail+"send {env.OTP_TEST_WEB}"),
 			app + `send: unknown "web"; write one of: code, link, both`},
 
+		"header of a missing variable": {caddyfileOf("", public+mail+"header "+unset+" user"), app + "header: " + isUnset},
+		"header of a variable": {caddyfileOf("", public+mail+"header {env.OTP_TEST_PLAIN} user"),
+			app + `header "http://app.example.com": it can't be the name of a header; write a name of your own, such as Remote-User`},
+		"header of a variable that HTTP has": {caddyfileOf("", public+mail+"header {env.OTP_TEST_HOST} user"),
+			app + `header "Host": it carries HTTP itself; write a name of your own, such as Remote-User`},
+		"two headers by a variable": {caddyfileOf("", public+mail+"header WEB user\nheader {env.OTP_TEST_WEB} email"),
+			app + `header web: another header has this name (some servers take its spellings for one); write each name once`},
+		"an assertion and a header of one name": {caddyfileOf("header X-User user", public+mail+"assertion X_User"),
+			app + `assertion X_User: another header has this name (some servers take its spellings for one); write each name once`},
+		"value of a variable": {caddyfileOf("", public+mail+"header X-User {env.OTP_TEST_WEB}"),
+			app + `header X-User: unknown "web"; write one of: user, email, phone, groups, subject, method, mfa`},
+
 		"pages on the paths of an api": {caddyfileOf("", public+mail+"path /auth"),
 			app + "path /auth is taken: api nestauth answers /auth/passwordless/send; write another one, such as /.otp"},
 		"session domain of somebody else": {caddyfileOf("session {\n\tdomain example.org\n}", public+mail),
@@ -314,6 +330,7 @@ func TestProvisionRefuses(t *testing.T) {
 			t.Setenv("OTP_TEST_PLAIN", "http://app.example.com")
 			t.Setenv("OTP_TEST_BLANK", "  ")
 			t.Setenv("OTP_TEST_WEB", "web")
+			t.Setenv("OTP_TEST_HOST", "Host")
 			t.Setenv("OTP_TEST_COOKIE", "__Host-app")
 			_, err := provision(t, jsonOf(t, c.config))
 			switch {
@@ -357,11 +374,16 @@ func TestProvisionRefusesJSON(t *testing.T) {
 		`"default_country": "x"`:                              `country "x" is unknown; write ISO 3166 codes in capitals, such as DE or US`,
 		`"path": "/.otp/"`:                                    `path "/.otp/": write a path in lower case without a slash at its end, such as /.otp`,
 		`"apis": [{"name": "auth0", "clients": [{"id": "a", "secret": "hunter2"}]}]`: "api auth0: client a: secret has 7 bytes; at least 32 are needed; make one with `openssl rand -base64 32`",
-		`"session": {"idle": "8d"}`:                         `session idle 8d is longer than the lifetime (7d, the default); write a shorter idle or a longer lifetime`,
-		`"session": {"idle": "2h", "lifetime": "1h"}`:       `session idle 2h is longer than the lifetime (1h); write a shorter idle or a longer lifetime`,
-		`"protect": [{"paths": ["/x"]}], "public": ["/x/"]`: `/x/ is in both protect and public; keep one`,
-		`"public": ["/x"]`:                                  "public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it",
-		`"allow": ["+49*"]`:                                 "allow has phone numbers only and the site sends no SMS, so nobody could sign in; write `sms <sender>`, or allow e-mail addresses such as *@example.com",
+		`"session": {"idle": "8d"}`:                                `session idle 8d is longer than the lifetime (7d, the default); write a shorter idle or a longer lifetime`,
+		`"session": {"idle": "2h", "lifetime": "1h"}`:              `session idle 2h is longer than the lifetime (1h); write a shorter idle or a longer lifetime`,
+		`"protect": [{"paths": ["/x"]}], "public": ["/x/"]`:        `/x/ is in both protect and public; keep one`,
+		`"public": ["/x"]`:                                         "public has nothing to make an exception from, since nothing is protected; write `protect` (every path) or `protect <path>...`, or remove it",
+		`"allow": ["*@example.com", "group:staff"]`:                "allow names a group, and nothing says who is in it; write `directory file <path>` or `directory http <url>`",
+		`"deny": ["group:left"]`:                                   "deny names a group, and nothing says who is in it; write `directory file <path>` or `directory http <url>`",
+		`"protect": [{"paths": ["/admin"], "groups": ["admins"]}]`: "protect names a group, and nothing says who is in it; write `directory file <path>` or `directory http <url>`",
+		`"protect": [{"paths": ["/admin"], "groups": ["a b"]}]`:    `protect: "a b" can't be a group; write 1 to 64 characters without blanks, commas and semicolons`,
+		`"protect": [{"groups": ["admins"]}]`:                      "protect has groups and no path; write `protect / group:…` for every path",
+		`"allow": ["+49*"]`:                                        "allow has phone numbers only and the site sends no SMS, so nobody could sign in; write `sms <sender>`, or allow e-mail addresses such as *@example.com",
 		`"sms": [{"sender": "smtp", "host": "mail.example.com", "from": "login@example.com"}], "sms_countries": ["DE"]`: "sms: smtp delivers e-mails only; `sms http <url>` fits any provider",
 		`"email": [{"sender": "smtp", "host": "mail.example.com", "from": "login@example.com", "username": "alice"}]`:   `email: position 0: loading module 'smtp': provision otp.senders.smtp: smtp needs both username and password, or neither`,
 		`"email": [{"sender": "http", "url": "https://mail.example.com/{otp.password}"}]`:                               `email: position 0: loading module 'http': provision otp.senders.http: url: unknown placeholder; there are {otp.code}, {otp.html}, {otp.id}, {otp.link}, {otp.locale}, {otp.subject}, {otp.text}, {otp.to}`,

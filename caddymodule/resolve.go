@@ -16,6 +16,7 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 		"path":            &o.Path,
 		"default_country": &o.DefaultCountry,
 		"send":            &o.Send,
+		"assertion":       &o.Assertion,
 	}
 	if o.Session != nil {
 		session := *o.Session // shared with other sites
@@ -41,6 +42,20 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 		}
 	}
 	o.Protect = protect
+	factors := slices.Clone(o.RequireMFA) // shared with other sites
+	for i := range factors {
+		if err := replaceList(repl, "require_mfa", &factors[i].Paths); err != nil {
+			return err
+		}
+	}
+	o.RequireMFA = factors
+	headers := slices.Clone(o.Headers)
+	for i := range headers {
+		if err := headers[i].resolve(repl); err != nil {
+			return err
+		}
+	}
+	o.Headers = headers
 	apis := make([]API, len(o.APIs))
 	for i, api := range o.APIs {
 		if err := api.resolve(repl); err != nil {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -77,7 +76,6 @@ func (s *HTTPSender) config() (sender.HTTP, error) {
 	c := sender.HTTP{
 		URL:       s.URL,
 		Method:    s.Method,
-		Headers:   make(http.Header),
 		Body:      s.Body,
 		ID:        s.ID,
 		Countries: s.Countries,
@@ -92,14 +90,8 @@ func (s *HTTPSender) config() (sender.HTTP, error) {
 	if c.Body, err = replacedAmid(repl, "http body", c.Body); err != nil {
 		return c, err
 	}
-	for name, values := range s.Headers {
-		for _, value := range values {
-			value, err := replaced(repl, "http header "+name, value)
-			if err != nil {
-				return c, err
-			}
-			c.Headers.Add(name, value)
-		}
+	if c.Headers, err = replacedHeaders(repl, "http header", s.Headers); err != nil {
+		return c, err
 	}
 	c.Success, err = sender.ParseSuccess(s.Success...)
 	return c, err
@@ -123,7 +115,8 @@ func (*HTTPSender) Exposes() bool { return false }
 //	}
 func (s *HTTPSender) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the sender's name
-	if err := s.parseURL(d); err != nil {
+	var err error
+	if s.URL, err = parseURL(d, "http", checkSenderURL); err != nil {
 		return err
 	}
 	block := newBlockRepeating(d, "header")
@@ -133,7 +126,7 @@ func (s *HTTPSender) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "method":
 			s.Method, err = checked(d, "<method>", checkMethod)
 		case "header":
-			err = s.parseHeader(d)
+			err = parseHeader(d, &s.Headers, checkSenderHeaders)
 		case "body":
 			err = s.parseBody(d)
 		case "success":
@@ -159,18 +152,6 @@ func (s *HTTPSender) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return block.at("body", s.checkBody())
 }
 
-func (s *HTTPSender) parseURL(d *caddyfile.Dispenser) (err error) {
-	if s.URL, err = argument(d, "http", "<url>"); err != nil {
-		return err
-	}
-	host, _, hasScheme := strings.Cut(s.URL, "://")
-	host, _, _ = strings.Cut(host, "/")
-	if !hasScheme && host != "" && !strings.ContainsAny(host, "{?#@") {
-		return d.Errf("http: url %q has no scheme; write one like https://%s", host, host)
-	}
-	return at(d, checkHTTP(HTTPSender{URL: s.URL}))
-}
-
 func (s *HTTPSender) parseBody(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) != 1 || args[0] == "" {
@@ -178,21 +159,6 @@ func (s *HTTPSender) parseBody(d *caddyfile.Dispenser) error {
 	}
 	s.Body = args[0]
 	return noBlock(d, "body")
-}
-
-func (s *HTTPSender) parseHeader(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
-	if len(args) != 2 || strings.HasSuffix(args[0], ":") {
-		return d.Err("write `header <name> <value>`, the name without a colon and a value with spaces in quotes: header Authorization \"Bearer {env.TOKEN}\"")
-	}
-	if err := checkHTTP(HTTPSender{Headers: http.Header{args[0]: args[1:]}}); err != nil {
-		return d.WrapErr(err)
-	}
-	if s.Headers == nil {
-		s.Headers = make(http.Header)
-	}
-	s.Headers.Add(args[0], args[1])
-	return noBlock(d, "header")
 }
 
 // checkHTTP judges single options that are known, amid made up ones.
@@ -208,6 +174,9 @@ func checkMethod(method string) error {
 	}
 	return checkHTTP(HTTPSender{Method: method})
 }
+
+func checkSenderURL(url string) error        { return checkHTTP(HTTPSender{URL: url}) }
+func checkSenderHeaders(h http.Header) error { return checkHTTP(HTTPSender{Headers: h}) }
 
 func checkID(header string) error { return checkHTTP(HTTPSender{ID: header}) }
 

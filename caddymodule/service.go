@@ -31,6 +31,10 @@ func (h *Handler) newService(ctx caddy.Context, app *App, realm string, publicUR
 	if err != nil {
 		return nil, err
 	}
+	directory, err := h.loadDirectory(ctx)
+	if err != nil {
+		return nil, err
+	}
 	composer, err := text.NewComposer(text.Options{Host: publicURL.Host})
 	if err != nil {
 		return nil, fmt.Errorf("public_url: %w", err)
@@ -44,6 +48,7 @@ func (h *Handler) newService(ctx caddy.Context, app *App, realm string, publicUR
 		Watch:          app.watch,
 		Composer:       composer,
 		Senders:        senders,
+		Directory:      directory,
 		Admission:      otp.Admission{Allow: allow, Deny: deny},
 		Countries:      h.SMSCountries,
 		DefaultCountry: h.DefaultCountry,
@@ -137,14 +142,19 @@ func (h *Handler) sessionLifetime() time.Duration {
 	return cmp.Or(time.Duration(h.Session.Lifetime), defaultSessionLifetime)
 }
 
-// longestSession is how long a session of the site's realm can last: the
-// realm's other sites, which may be other servers', have lifetimes of their
-// own.
-func (h *Handler) longestSession(refresh time.Duration) time.Duration {
+// longestSession is the longest that a session of the site's realm lasts, whether
+// pages or an API opened it. One of auth0's without a refresh token ends with
+// its access token; a named realm's other sites, which may be other servers',
+// have lifetimes of their own.
+func (h *Handler) longestSession() time.Duration {
 	if h.Realm != "" {
 		return maxSessionLifetime
 	}
-	return max(refresh, h.sessionLifetime())
+	var tokens Token
+	if h.Token != nil {
+		tokens = *h.Token
+	}
+	return max(h.sessionLifetime(), cmp.Or(time.Duration(tokens.Refresh), defaultRefresh), cmp.Or(time.Duration(tokens.Lifetime), auth0TokenLifetime))
 }
 
 // codePolicy returns what a code is, with an API's defaults for what the

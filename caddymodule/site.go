@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -46,7 +47,11 @@ func (o *Options) rules() gate.Rules {
 	for _, p := range o.Protect {
 		protect = append(protect, gate.Protection{Paths: p.Paths, Groups: p.Groups})
 	}
-	return gate.NewRules(protect, nil, o.Public)
+	var factors []gate.SecondFactor
+	for _, f := range o.RequireMFA {
+		factors = append(factors, gate.SecondFactor{Paths: f.Paths, Fresh: time.Duration(f.Fresh)})
+	}
+	return gate.NewRules(protect, factors, o.Public)
 }
 
 func (h *Handler) newSiteAt(ctx caddy.Context, app *App, levels []Options, publicURL *url.URL, repl *caddy.Replacer) (*web.Site, error) {
@@ -83,7 +88,10 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, levels []Options, publi
 		Issuer:        issuer,
 		Cookie:        cookie,
 		Rules:         h.rules(),
+		Identity:      h.identity(),
 		LoginPath:     portal.LoginPath(path),
+		FormPath:      portal.FormPath(path),
+		MFAPath:       portal.MFAPath(path),
 		TokenCookies:  h.tokenCookies(),
 		HiddenCookies: []string{portal.StartCookieName(cookie), portal.HandoffCookieName(cookie)},
 		OnIdentity:    setUser,

@@ -121,12 +121,15 @@ type Admission struct {
 // Admits reports whether an address of somebody in groups may sign in.
 func (d Admission) Admits(a Address, groups []string) bool { return d.refusal(a, groups) == "" }
 
+// denies reports whether an address may be used for nothing.
+func (d Admission) denies(a Address, groups []string) bool {
+	return slices.ContainsFunc(d.Deny, func(p Pattern) bool { return p.coversMailbox(a, groups) })
+}
+
 // refusal returns the option by which an address may not sign in, or "".
 func (d Admission) refusal(a Address, groups []string) string {
-	for _, p := range d.Deny {
-		if p.coversMailbox(a, groups) {
-			return "deny"
-		}
+	if d.denies(a, groups) {
+		return "deny"
 	}
 	for _, p := range d.Allow {
 		if p.Matches(a, groups) {

@@ -18,6 +18,8 @@ type Purpose string
 // The purposes.
 const (
 	Login Purpose = "login"
+	// MFA is a second factor of a session.
+	MFA Purpose = "mfa"
 )
 
 // Form says what a message carries: a code to type, a link to open, or both.

@@ -5,6 +5,7 @@ package otp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -33,7 +34,7 @@ func (s *Service) admit(ctx context.Context, a Address, tenant string) (p Person
 		case errors.Is(err, ErrNobody):
 			return Person{}, directoryOption, nil
 		case err != nil:
-			return Person{}, "", &RetryError{Err: errors.Join(ErrUnavailable, err), After: defaultRetryWait}
+			return Person{}, "", &RetryError{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), After: defaultRetryWait}
 		case !p.isOf(tenant):
 			return p, "tenant", nil
 		}

@@ -31,6 +31,8 @@ var (
 	ErrReused = errors.New("refresh token was used before")
 	// ErrNoSession: no such session, or not any more.
 	ErrNoSession = errors.New("no such session")
+	// ErrNoFactor: a session has no such second factor.
+	ErrNoFactor = errors.New("no such second factor")
 	// ErrUndeliverable: a sender reports with it that trying again is useless.
 	ErrUndeliverable = errors.New("undeliverable")
 )

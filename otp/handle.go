@@ -49,6 +49,9 @@ func isBase64URL(s string) bool {
 	return true
 }
 
+// Handle returns the name that the store knows an address of the realm by.
+func (s *Service) Handle(a Address) Handle { return s.handle(a) }
+
 func (s *Service) handle(a Address) Handle {
 	return Handle(sharded(s.keys.name("handle", s.realm, string(a.channel), a.throttleForm())))
 }
@@ -56,6 +59,12 @@ func (s *Service) handle(a Address) Handle {
 // account names the record of an identity, in the shard of its handle.
 func (s *Service) account(h Handle, a Address) string {
 	return h.Shard() + s.keys.name("account", s.realm, string(a.channel), a.canonical)
+}
+
+// factorAccount names the record of an address as a second factor: proving it
+// doesn't make it one that has ever signed in.
+func (s *Service) factorAccount(h Handle, a Address) string {
+	return h.Shard() + s.keys.name("account", s.realm, string(a.channel), a.canonical, string(MFA))
 }
 
 // owner names a person in the store: who has the store can't tell who it is.

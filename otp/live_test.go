@@ -24,19 +24,10 @@ func (h *house) follow(t *testing.T, id SessionID, person string) context.Contex
 // opened is a session that begins now.
 func (h *house) opened(t *testing.T, id SessionID, person string) Session {
 	t.Helper()
-	a := mustEmail(t, person+"@example.com")
+	a := email(t, person+"@example.com")
 	subject := Subject(h.realm, a)
 	now := time.Now()
 	return Session{ID: id, Subject: subject, Owner: h.owner(subject), Address: a, Created: now, Expires: now.Add(time.Hour)}
-}
-
-func mustEmail(t *testing.T, typed string) Address {
-	t.Helper()
-	a, err := ParseEmail(typed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
 }
 
 // running starts the watch, until the test's end.
@@ -150,15 +141,15 @@ func TestFollowEndsWithItsRequest(t *testing.T) {
 	})
 }
 
-// people is a directory that can change and be down.
-type people struct {
+// changingPeople is a directory that can change and be down.
+type changingPeople struct {
 	mu    sync.Mutex
 	known map[Address]Person
 	err   error
 	asked int
 }
 
-func (p *people) Find(_ context.Context, a Address) (Person, error) {
+func (p *changingPeople) Find(_ context.Context, a Address) (Person, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked++
@@ -169,7 +160,7 @@ func (p *people) Find(_ context.Context, a Address) (Person, error) {
 	return person, p.err
 }
 
-func (p *people) set(known map[Address]Person, err error) {
+func (p *changingPeople) set(known map[Address]Person, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.known, p.err = known, err
@@ -177,8 +168,8 @@ func (p *people) set(known map[Address]Person, err error) {
 
 func TestFollowAsksTheDirectoryAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		jane, joe := mustEmail(t, "jane@example.com"), mustEmail(t, "joe@example.com")
-		directory := &people{known: map[Address]Person{jane: {Groups: []string{"admins"}}, joe: {Groups: []string{"admins"}}}}
+		jane, joe := email(t, "jane@example.com"), email(t, "joe@example.com")
+		directory := &changingPeople{known: map[Address]Person{jane: {Groups: []string{"admins"}}, joe: {Groups: []string{"admins"}}}}
 		h := newHouse(t, func(c *Config) { c.Directory = directory }).running(t)
 		isAdmin := func(x Session) bool { return x.Person.InAny([]string{"admins"}) }
 		admins, release := h.Follow(t.Context(), h.opened(t, "s1", "jane"), isAdmin)
@@ -308,9 +299,9 @@ func TestFollowAfterTheWatch(t *testing.T) {
 func TestFollowMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const requests = 10_000
-		directory := &people{known: make(map[Address]Person)}
+		directory := &changingPeople{known: make(map[Address]Person)}
 		for i := range 100 {
-			directory.known[mustEmail(t, fmt.Sprintf("p%d@example.com", i))] = Person{}
+			directory.known[email(t, fmt.Sprintf("p%d@example.com", i))] = Person{}
 		}
 		h := newHouse(t, func(c *Config) { c.Directory = directory }).running(t)
 		for i := range requests {
@@ -334,7 +325,7 @@ func TestFollowMany(t *testing.T) {
 	})
 }
 
-func (p *people) count() int {
+func (p *changingPeople) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.asked

@@ -3,83 +3,104 @@
 package otp
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"time"
 )
 
-// ErrTaken: there is nothing to take under a ticket: it was taken before, is
-// too old, or never was one.
-var ErrTaken = errors.New("nothing to take")
+// What can come of [Once.Take] besides the value.
+var (
+	// ErrNotKept: nothing is kept there for who asks, or not any more.
+	ErrNotKept = errors.New("nothing is kept")
+	// ErrTaken: what was kept there has been taken before.
+	ErrTaken = errors.New("taken before")
+)
 
-// Once keeps values of one use in the store, sealed, until each is taken once.
+// Once keeps values of one use in the store, sealed, each in a slot and for a
+// while. A value can be taken once, on whichever node. A store sees neither the
+// values nor the names of the slots.
 type Once struct {
-	service *Service
-	sealer  *Sealer
-	use     string
+	service  *Service
+	sealer   *Sealer
+	use      string
+	lifetime time.Duration
 }
 
-// Once returns what keeps the values of a use in the service's realm. A ticket
-// of one use, or of one realm, takes nothing of another.
-func (s *Service) Once(use string) Once {
-	return Once{service: s, sealer: s.keys.Sealer("once " + use), use: use}
+// Once returns what keeps values of a use in the service's realm for lifetime,
+// which must be above zero.
+func (s *Service) Once(use string, lifetime time.Duration) Once {
+	return Once{service: s, sealer: s.keys.Sealer("once " + use), use: use, lifetime: lifetime}
 }
 
-// taken is in the place of a value that was taken.
-var taken = []byte{0}
+// The first byte of what is sealed.
+const (
+	onceTaken byte = iota
+	onceKept
+)
 
-// ticketLength is that of a ticket: 256 random bits as base64url.
-const ticketLength = 43
-
-// Put keeps a value for a while and returns the ticket that takes it. The
-// store can't tell the ticket. The error is [ErrUnavailable] in a
-// [RetryError].
-func (o Once) Put(ctx context.Context, value []byte, lifetime time.Duration) (ticket string, err error) {
-	ticket = randomText(32)
-	key := o.key(ticket)
-	ctx, cancel := o.service.storeContext(ctx)
-	defer cancel()
-	kept, err := o.service.store.Swap(ctx, key, nil, o.sealer.Seal(value, key), lifetime)
-	if err == nil && !kept {
-		return "", errors.New("a new ticket is in use")
+// Put keeps a value in a slot, in place of what was there, taken or not. It can
+// be taken with the same secret only; who names a slot by a secret may leave
+// that empty. It returns [ErrUnavailable] in a [RetryError].
+func (o Once) Put(ctx context.Context, slot, secret string, value []byte) error {
+	key := o.key(slot)
+	next := o.seal(onceKept, value, key, secret)
+	for {
+		old, err := o.get(ctx, key)
+		if err != nil {
+			return err
+		}
+		if swapped, err := o.swap(ctx, key, old, next); err != nil || swapped {
+			return err
+		}
 	}
-	return ticket, unavailable(err)
 }
 
-// Take returns the value of a ticket, to one caller only. It returns
-// [ErrTaken], or [ErrUnavailable] in a [RetryError]: after that the ticket may
-// be used up.
-func (o Once) Take(ctx context.Context, ticket string) ([]byte, error) {
-	if len(ticket) != ticketLength || !isBase64URL(ticket) {
-		return nil, ErrTaken
+// Take returns the value of a slot to the first who asks with its secret. It
+// returns [ErrTaken] to everybody after, for as long again as it was kept;
+// [ErrNotKept] where there is none, or another secret's; or [ErrUnavailable] in
+// a [RetryError]: then it may have been taken all the same.
+func (o Once) Take(ctx context.Context, slot, secret string) ([]byte, error) {
+	key := o.key(slot)
+	for {
+		sealed, err := o.get(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		plain, _, err := o.sealer.Open(sealed, key+"\x00"+secret)
+		switch {
+		case err != nil || len(plain) == 0:
+			return nil, ErrNotKept
+		case plain[0] != onceKept:
+			return nil, ErrTaken
+		}
+		swapped, err := o.swap(ctx, key, sealed, o.seal(onceTaken, nil, key, secret))
+		if err != nil {
+			return nil, err
+		}
+		if swapped {
+			return plain[1:], nil
+		}
 	}
-	key := o.key(ticket)
+}
+
+func (o Once) key(slot string) string {
+	return o.service.keys.name("once", o.service.realm, o.use, slot)
+}
+
+func (o Once) seal(state byte, value []byte, key, secret string) []byte {
+	return o.sealer.Seal(append([]byte{state}, value...), key+"\x00"+secret)
+}
+
+func (o Once) get(ctx context.Context, key string) ([]byte, error) {
 	ctx, cancel := o.service.storeContext(ctx)
 	defer cancel()
 	sealed, err := o.service.store.Get(ctx, key)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	if sealed == nil || bytes.Equal(sealed, taken) {
-		return nil, ErrTaken
-	}
-	// A store can't delete; what was taken is soon forgotten.
-	first, err := o.service.store.Swap(ctx, key, sealed, taken, time.Second)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	if !first {
-		return nil, ErrTaken
-	}
-	value, _, err := o.sealer.Open(sealed, key)
-	if err != nil {
-		return nil, ErrTaken // sealed by a secret that is gone
-	}
-	return value, nil
+	return sealed, unavailable(err)
 }
 
-// key names a ticket's value in the store.
-func (o Once) key(ticket string) string {
-	return o.service.keys.name("once", o.service.realm, o.use, ticket)
+func (o Once) swap(ctx context.Context, key string, old, next []byte) (bool, error) {
+	ctx, cancel := o.service.storeContext(ctx)
+	defer cancel()
+	swapped, err := o.service.store.Swap(ctx, key, old, next, o.lifetime)
+	return swapped, unavailable(err)
 }

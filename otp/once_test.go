@@ -6,42 +6,106 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
 func TestOnce(t *testing.T) {
 	h := newHouse(t, nil)
-	once := h.Once("hand-off")
-	ticket, err := once.Put(t.Context(), []byte("a value"), 30*time.Second)
-	if err != nil {
-		t.Fatal(err)
+	forms := h.Once("form", time.Minute)
+	take := func(step string, o Once, slot, secret, want string, wantErr error) {
+		t.Helper()
+		value, err := o.Take(t.Context(), slot, secret)
+		if string(value) != want || !errors.Is(err, wantErr) {
+			t.Errorf("%s: %q, %v", step, value, err)
+		}
 	}
+	put := func(slot, secret, value string) {
+		t.Helper()
+		if err := forms.Put(t.Context(), slot, secret, []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	take("before", forms, "slot", "secret", "", ErrNotKept)
+	put("slot", "secret", "the value")
 	for key, kept := range h.store.records {
-		if bytes.Contains(kept, []byte("value")) || strings.Contains(key, ticket) {
-			t.Errorf("kept as %s: %q", key, kept)
+		if bytes.Contains(kept, []byte("value")) || key == "slot" {
+			t.Errorf("%s is kept as %q", key, kept)
 		}
 	}
 	other := newHouseOn(t, h.store, func(c *Config) { c.Realm = "other.example.com" })
-	foreign := newHouseOn(t, h.store, func(c *Config) { c.Keys = testKeys(t, "second") })
-	for name, o := range map[string]Once{
-		"another use": h.Once("form"), "another realm": other.Once("hand-off"), "another secret": foreign.Once("hand-off"),
-	} {
-		if value, err := o.Take(t.Context(), ticket); !errors.Is(err, ErrTaken) || value != nil {
-			t.Errorf("%s: %q, %v", name, value, err)
+	take("another realm", other.Once("form", time.Minute), "slot", "secret", "", ErrNotKept)
+	take("another use", h.Once("ticket", time.Minute), "slot", "secret", "", ErrNotKept)
+	take("another slot", forms, "other", "secret", "", ErrNotKept)
+	take("another secret", forms, "slot", "other", "", ErrNotKept)
+	take("no secret", forms, "slot", "", "", ErrNotKept)
+	take("another node", newHouseOn(t, h.store, nil).Once("form", time.Minute), "slot", "secret", "the value", nil)
+	take("again", forms, "slot", "secret", "", ErrTaken)
+	take("again with another secret", forms, "slot", "other", "", ErrNotKept)
+
+	put("slot", "second", "")
+	take("the first of two", forms, "slot", "secret", "", ErrNotKept)
+	take("an empty value", forms, "slot", "second", "", nil)
+	take("an empty value again", forms, "slot", "second", "", ErrTaken)
+	put("slot", "third", "replaced")
+	put("slot", "fourth", "kept")
+	take("a replaced one", forms, "slot", "third", "", ErrNotKept)
+	take("what replaced it", forms, "slot", "fourth", "kept", nil)
+	put("ticket", "", "without a secret")
+	take("without a secret", forms, "ticket", "", "without a secret", nil)
+	for key, kept := range h.store.records {
+		h.store.records[key] = append(kept[:len(kept)-1:len(kept)-1], kept[len(kept)-1]^1)
+	}
+	take("a torn one", forms, "slot", "fourth", "", ErrNotKept)
+}
+
+func TestOnceErrors(t *testing.T) {
+	h := newHouse(t, nil)
+	forms := h.Once("form", time.Minute)
+	if err := forms.Put(t.Context(), "slot", "", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	h.store.setErr(ErrUnavailable)
+	if err := forms.Put(t.Context(), "slot", "", []byte("y")); !errors.Is(err, ErrUnavailable) || RetryAfter(err) != 1 {
+		t.Errorf("put: %v", err)
+	}
+	if value, err := forms.Take(t.Context(), "slot", ""); !errors.Is(err, ErrUnavailable) || RetryAfter(err) != 1 || value != nil {
+		t.Errorf("take: %q, %v", value, err)
+	}
+	h.store.setErr(nil)
+	if value, err := forms.Take(t.Context(), "slot", ""); string(value) != "x" || err != nil {
+		t.Errorf("%q, %v", value, err)
+	}
+}
+
+// TestOnceRace lets many take at once.
+func TestOnceRace(t *testing.T) {
+	store := newFakeStore()
+	for range 50 {
+		const nodes = 8
+		var taken atomic.Int64
+		var running sync.WaitGroup
+		forms := newHouseOn(t, store, nil).Once("form", time.Minute)
+		if err := forms.Put(t.Context(), "slot", "", []byte("x")); err != nil {
+			t.Fatal(err)
 		}
-	}
-	for _, odd := range []string{"", ticket[1:], ticket + "A", ticket[:42] + "\n", strings.Repeat("é", 22), strings.Repeat("A", 43)} {
-		if value, err := once.Take(t.Context(), odd); !errors.Is(err, ErrTaken) || value != nil {
-			t.Errorf("%q: %q, %v", odd, value, err)
+		for range nodes {
+			running.Go(func() {
+				value, err := forms.Take(context.Background(), "slot", "")
+				switch {
+				case err == nil && string(value) == "x":
+					taken.Add(1)
+				case !errors.Is(err, ErrTaken):
+					t.Errorf("%q, %v", value, err)
+				}
+			})
 		}
-	}
-	if value, err := once.Take(t.Context(), ticket); err != nil || string(value) != "a value" {
-		t.Fatalf("%q, %v", value, err)
-	}
-	if value, err := once.Take(t.Context(), ticket); !errors.Is(err, ErrTaken) || value != nil {
-		t.Errorf("twice: %q, %v", value, err)
+		running.Wait()
+		if taken.Load() != 1 {
+			t.Fatalf("taken %d times", taken.Load())
+		}
 	}
 }
 
@@ -64,34 +128,18 @@ func (s *afterGet) Get(ctx context.Context, key string) ([]byte, error) {
 func TestOnceAtOnce(t *testing.T) {
 	store := &afterGet{fakeStore: newFakeStore()}
 	h := newHouse(t, func(c *Config) { c.Store = store })
-	once := h.Once("hand-off")
-	ticket, err := once.Put(t.Context(), []byte("a value"), time.Minute)
-	if err != nil {
+	tickets := h.Once("ticket", time.Minute)
+	if err := tickets.Put(t.Context(), "slot", "", []byte("a value")); err != nil {
 		t.Fatal(err)
 	}
 	var faster []byte
-	store.once = func() { faster, err = once.Take(t.Context(), ticket) }
-	value, lost := once.Take(t.Context(), ticket)
+	var err error
+	store.once = func() { faster, err = tickets.Take(t.Context(), "slot", "") }
+	value, lost := tickets.Take(t.Context(), "slot", "")
 	if err != nil || string(faster) != "a value" {
 		t.Errorf("the faster one: %q, %v", faster, err)
 	}
 	if !errors.Is(lost, ErrTaken) || value != nil {
 		t.Errorf("the slower one: %q, %v", value, lost)
-	}
-}
-
-func TestOnceWithoutStore(t *testing.T) {
-	h := newHouse(t, nil)
-	once := h.Once("hand-off")
-	ticket, err := once.Put(t.Context(), []byte("a value"), time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.store.err = ErrUnavailable
-	if _, err := once.Put(t.Context(), []byte("a value"), time.Minute); !errors.Is(err, ErrUnavailable) || RetryAfter(err) != 1 {
-		t.Errorf("put: %v", err)
-	}
-	if _, err := once.Take(t.Context(), ticket); !errors.Is(err, ErrUnavailable) || RetryAfter(err) != 1 {
-		t.Errorf("taken: %v", err)
 	}
 }

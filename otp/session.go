@@ -42,6 +42,9 @@ type Session struct {
 	// MFAMethod by what; both are zero where none was.
 	MFA       time.Time
 	MFAMethod string
+	// Temporary says that the browser forgets the session when it is closed.
+	// The sealed cookie alone carries it.
+	Temporary bool
 	// Since is when the address was first verified, and New whether that was
 	// when this session was opened.
 	Since time.Time
@@ -62,10 +65,17 @@ type sessionDetails struct {
 	Tenant  string  `json:"t,omitempty"`
 	Scope   string  `json:"sc,omitempty"`
 
-	Person    personDetails `json:"p,omitzero"`
-	Device    string        `json:"dev,omitempty"`
-	MFA       int64         `json:"mfa,omitempty"` // Unix ms
-	MFAMethod string        `json:"mm,omitempty"`
+	Person personDetails `json:"p,omitzero"`
+	Device string        `json:"dev,omitempty"`
+	// MFA is in Unix ms; 0 with a method: when the session was opened, by the
+	// store's clock.
+	MFA       int64  `json:"mfa,omitempty"`
+	MFAMethod string `json:"mm,omitempty"`
+
+	// Since and Expires, in Unix ms, are those of the session that this one
+	// continues.
+	Since   int64 `json:"since,omitempty"`
+	Expires int64 `json:"exp,omitempty"`
 }
 
 // personDetails is what is kept of a [Person] who is signed in.
@@ -78,6 +88,9 @@ type personDetails struct {
 
 const sessionUse = "session record"
 
+// sealSession returns the record of a session that is to be opened. Its Since
+// and Expires are zero unless it continues another one, which it doesn't
+// outlive.
 func (s *Service) sealSession(x Session, lifetime time.Duration, refresh Tag) (SessionRecord, error) {
 	plain, err := json.Marshal(sessionDetails{
 		Subject: x.Subject,
@@ -93,6 +106,9 @@ func (s *Service) sealSession(x Session, lifetime time.Duration, refresh Tag) (S
 		Device:    x.Device,
 		MFA:       unixMilli(x.MFA),
 		MFAMethod: x.MFAMethod,
+
+		Since:   unixMilli(x.Since),
+		Expires: unixMilli(x.Expires),
 	})
 	if err != nil {
 		return SessionRecord{}, err
@@ -115,7 +131,7 @@ func (s *Service) unsealSession(r SessionRecord) (Session, error) {
 	if err := json.Unmarshal(plain, &d); err != nil {
 		return Session{}, err
 	}
-	return Session{
+	x := Session{
 		ID:      r.ID,
 		Subject: d.Subject,
 		Address: RestoreAddress(d.Channel, d.Address),
@@ -134,7 +150,17 @@ func (s *Service) unsealSession(r SessionRecord) (Session, error) {
 		Since:   r.Since,
 		Created: r.Created,
 		Expires: r.Created.Add(r.Lifetime),
-	}, nil
+	}
+	if x.MFAMethod != "" && d.MFA == 0 {
+		x.MFA = x.Created
+	}
+	if d.Since != 0 {
+		x.Since = timeOf(d.Since)
+	}
+	if expires := timeOf(d.Expires); d.Expires != 0 && expires.Before(x.Expires) {
+		x.Expires = expires
+	}
+	return x, nil
 }
 
 func detailsOf(p Person) personDetails {

@@ -17,10 +17,11 @@ type StartRequest struct {
 	// for.
 	Dialect, Client string
 	Address         Address
-	Purpose         Purpose
-	Form            Form
-	Code            CodePolicy
-	ClientIP        netip.Addr
+	// Purpose isn't [MFA], which [Service.StartFactor] is for.
+	Purpose  Purpose
+	Form     Form
+	Code     CodePolicy
+	ClientIP netip.Addr
 	// Locale is the BCP 47 tag of the message's language, or empty.
 	Locale string
 	// Tenant is echoed in the message and the session.
@@ -48,6 +49,9 @@ type Started struct {
 // (the store or the directory), the last three in a [RetryError]; any other
 // error is a defect.
 func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
+	if r.Purpose == MFA {
+		return Started{}, errOfFactor
+	}
 	if !s.HasSender(r.Address.channel) {
 		return Started{}, ErrNoSender
 	}
@@ -55,6 +59,13 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
+	return s.issue(ctx, r, person.bound(r.Tenant), refusal)
+}
+
+// issue issues a challenge whose code and link are bound to what bound says.
+// Where refusal isn't empty it does the same work, and no message is sent
+// because of that.
+func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, refusal string) (Started, error) {
 	challenge := Challenge{
 		Handle:   s.handle(r.Address),
 		Group:    s.group(r.Dialect, r.Client, r.Address, r.Purpose),
@@ -75,10 +86,10 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	}
 	if r.Form.code() {
 		message.Code = newCode(r.Code.Length)
-		challenge.Code = s.keys.tag(s.tagParts(codeTag, r.Dialect, r.Client, r.Address, r.Purpose, person.bound(r.Tenant), message.Code)...)
+		challenge.Code = s.keys.tag(s.tagParts(codeTag, r.Dialect, r.Client, r.Address, r.Purpose, bound, message.Code)...)
 	}
 	if r.Form.link() {
-		token, tag, err := s.newLink(r, person.bound(r.Tenant))
+		token, tag, err := s.newLink(r, bound)
 		if err != nil {
 			return Started{}, err
 		}

@@ -27,7 +27,7 @@ type Presented struct {
 }
 
 // VerifyRequest presents a code. Dialect, Client, Address and Purpose must be
-// those that it was asked for with.
+// those that it was asked for with; [Service.Elevate] is for those of [MFA].
 type VerifyRequest struct {
 	Presented
 	Dialect, Client string
@@ -55,6 +55,9 @@ type Verification struct {
 // [ErrCoolDown] or [ErrUnavailable], the last three in a [RetryError]; any
 // other error is a defect.
 func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, error) {
+	if r.Purpose == MFA {
+		return Verification{}, errOfFactor
+	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
 		return Verification{}, err
@@ -105,8 +108,6 @@ func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verifica
 func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess Guess, session Session) (Verification, error) {
 	guess.Handle = s.handle(session.Address)
 	guess.Account = s.account(guess.Handle, session.Address)
-	guess.Browser = p.Browser
-	guess.Refunds = s.startRefunds(p.ClientIP)
 	if refusal != "" {
 		guess.Tags = nil
 		s.logger.Info("nobody is signed in", slog.String("because_of", refusal), slog.String("realm", s.realm))
@@ -115,6 +116,14 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 	session.Subject = s.subject(session.Person, session.Address)
 	session.Owner = s.owner(session.Subject)
 	session.Scope, session.Device = p.Scope, p.Device
+	return s.judge(ctx, p, guess, session)
+}
+
+// judge has the store judge a guess and open the session in the same step.
+// Scope and device of p have no say here.
+func (s *Service) judge(ctx context.Context, p Presented, guess Guess, session Session) (Verification, error) {
+	guess.Browser = p.Browser
+	guess.Refunds = s.startRefunds(p.ClientIP)
 	var refresh string
 	var kept Tag
 	if p.Renewable {

@@ -8,18 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/endpoint"
 )
 
 // HTTP configures a provider that takes messages by HTTP. URL is required.
@@ -59,14 +56,6 @@ const (
 	defaultBody     = `{"id":"{otp.id}","to":"{otp.to}","subject":"{otp.subject}","text":"{otp.text}","html":"{otp.html}","code":"{otp.code}","link":"{otp.link}","locale":"{otp.locale}"}`
 	defaultIDHeader = "Idempotency-Key"
 	jsonType        = "application/json"
-
-	// maxAnswer is how much of an answer is read.
-	maxAnswer = 64 << 10
-	// connectTimeout ends connections that nobody waits for any more.
-	connectTimeout = 10 * time.Second
-	// idleConnections are kept open for the next message, for idleTimeout.
-	idleConnections = 16
-	idleTimeout     = 90 * time.Second
 )
 
 // NewHTTP returns a sender that makes one request for each message. Redirects
@@ -100,30 +89,8 @@ func NewHTTP(c HTTP) (otp.Sender, error) {
 			return nil, err
 		}
 	}
-	s.client = &http.Client{
-		Transport: &http.Transport{
-			Proxy:                  proxy,
-			DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
-			TLSHandshakeTimeout:    connectTimeout,
-			ForceAttemptHTTP2:      true,
-			MaxIdleConnsPerHost:    idleConnections,
-			IdleConnTimeout:        idleTimeout,
-			MaxResponseHeaderBytes: maxAnswer,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	s.client = endpoint.NewClient()
 	return s, nil
-}
-
-var errProxy = errors.New("the environment's HTTP_PROXY or HTTPS_PROXY is no URL")
-
-// proxy is the environment's. Its own error would quote the proxy's password.
-func proxy(r *http.Request) (*url.URL, error) {
-	u, err := http.ProxyFromEnvironment(r)
-	if err != nil {
-		return nil, errProxy
-	}
-	return u, nil
 }
 
 type httpSender struct {
@@ -151,12 +118,9 @@ func (s *httpSender) prepareURL(c HTTP) error {
 	if err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
-	u, err := url.Parse(whole.sample())
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Fragment != "" {
-		return fmt.Errorf("url%s can't be used; write one like https://api.example.com/messages", quotable(c.URL))
-	}
-	if u.Scheme == "http" && !isNear(u.Hostname()) {
-		return fmt.Errorf("url http://%s would send codes and tokens in the clear; write https://%[1]s (plain http is for hosts of this machine and of private networks)", u.Host)
+	u, err := endpoint.ParseURL(whole.sample(), "codes and tokens", "https://api.example.com/messages")
+	if err != nil {
+		return err
 	}
 	s.host = u.Host
 	// A host that a recipient has a say in would let them choose who gets it.
@@ -177,57 +141,18 @@ func (s *httpSender) prepareURL(c HTTP) error {
 	return err
 }
 
-// quotable returns what an error can quote of a URL that can't be used: what
-// stands before its path, unless that may hold a password.
-func quotable(text string) string {
-	scheme, rest, found := strings.Cut(text, "://")
-	if !found || strings.Contains(rest, "@") {
-		return ""
-	}
-	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
-		rest = rest[:end]
-	}
-	return fmt.Sprintf(" %q", scheme+"://"+rest)
-}
-
-// isNear reports whether what goes to a host stays on this machine or in a
-// private network: by its address, a name without a dot (which only a local
-// resolver knows), or a domain that is kept for such networks.
-func isNear(host string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if ip, err := netip.ParseAddr(host); err == nil {
-		ip = ip.Unmap()
-		return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
-	}
-	if !strings.Contains(host, ".") {
-		return true
-	}
-	for _, domain := range []string{".internal", ".local", ".localhost"} {
-		if strings.HasSuffix(host, domain) {
-			return true
-		}
-	}
-	return false
-}
-
-// managed are headers that the connection sets by itself.
-var managed = []string{"Content-Length", "Transfer-Encoding", "Connection", "Trailer", "Upgrade", "Te"}
-
 func (s *httpSender) prepareHeaders(c HTTP) error {
 	for name, values := range c.Headers {
-		if !httpguts.ValidHeaderFieldName(name) {
-			return fmt.Errorf("header %q is no name of a header", name)
-		}
-		if slices.Contains(managed, textproto.CanonicalMIMEHeaderKey(name)) {
-			return fmt.Errorf("header %s can't be set; leave it out", name)
+		if err := endpoint.CheckHeaderName(name); err != nil {
+			return err
 		}
 		for _, value := range values {
 			p, err := parsePattern(value)
 			if err != nil {
 				return fmt.Errorf("header %s: %w", name, err)
 			}
-			if !httpguts.ValidHeaderFieldValue(p.sample()) {
-				return fmt.Errorf("header %s has a character that can't stand in a header", name)
+			if err := endpoint.CheckHeaderValue(name, p.sample()); err != nil {
+				return err
 			}
 			for _, placeholder := range p.names {
 				if placeholder == "text" || placeholder == "html" {
@@ -368,22 +293,13 @@ func (s *httpSender) request(ctx context.Context, m otp.Message) (*http.Request,
 
 // unanswered words a failed exchange without its URL, which may hold a token.
 func (s *httpSender) unanswered(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("http sender %s didn't answer in time: %w", s.host, ctx.Err())
-	}
-	if failed, ok := errors.AsType[*url.Error](err); ok {
-		err = failed.Err
-	}
-	if cause := networkCause(err); cause != nil {
-		return fmt.Errorf("http sender %s can't be reached: %w", s.host, cause)
-	}
-	return fmt.Errorf("http sender %s gave no HTTP answer", s.host)
+	return endpoint.Unanswered(ctx, "http sender "+s.host, err)
 }
 
 func (s *httpSender) judge(ctx context.Context, response *http.Response) error {
 	// Read even where nothing depends on it: a connection can only be used
 	// again once its answer has been read.
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, endpoint.MaxAnswer+1))
 	code := response.StatusCode
 	if !s.success.hasStatus(code) {
 		return s.refused(code)
@@ -393,8 +309,8 @@ func (s *httpSender) judge(ctx context.Context, response *http.Response) error {
 		return nil
 	case err != nil:
 		return s.unanswered(ctx, err)
-	case len(answer) > maxAnswer:
-		return fmt.Errorf("http sender %s answered %d with more than %d bytes", s.host, code, maxAnswer)
+	case len(answer) > endpoint.MaxAnswer:
+		return fmt.Errorf("http sender %s answered %d with more than %d bytes", s.host, code, endpoint.MaxAnswer)
 	case !s.success.holds(answer):
 		return fmt.Errorf("http sender %s answered %d, but %s isn't %s", s.host, code, s.success.Path, s.success.Value)
 	}

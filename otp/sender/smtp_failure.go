@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/endpoint"
 )
 
 // smtpStep is what a relay was asked for when it failed.
@@ -80,7 +81,7 @@ func safeCause(step smtpStep, err error) error {
 	if step == stepConnect || step == stepTLS || errors.Is(err, errNoMechanism) {
 		return err
 	}
-	if cause := networkCause(err); cause != nil {
+	if cause := endpoint.NetworkCause(err); cause != nil {
 		return cause
 	}
 	return errNotSMTP

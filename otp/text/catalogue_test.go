@@ -56,7 +56,7 @@ func TestNamesOfWordings(t *testing.T) {
 	known := map[string][]string{
 		"Mail": {"{site}", "{host}", "{lifetime}"},
 		"SMS":  {"{code}", "{link}", "{site}", "{lifetime}"},
-		"Page": {"{site}", "{address}", "{wait}", "{prefix}", "{url}"},
+		"Page": {"{site}", "{address}", "{wait}", "{prefix}", "{url}", "{path}", "{time}", "{api}", "{program}", "{system}", "{language}"},
 	}
 	for path, wording := range wordings(&english) {
 		part, _, _ := strings.Cut(path, ".")

@@ -101,9 +101,13 @@ func (c *Composer) sms(w *Words, m otp.Message) string {
 	if m.Code == "" {
 		return Fill(w.SMS.Link, "site", c.smsName(), "lifetime", lifetime, "link", m.Link)
 	}
+	wording := w.SMS.Code
+	if m.Purpose == otp.MFA {
+		wording = w.SMS.Confirm
+	}
 	bound := "\n@" + c.domain + " #" + m.Code
 	for _, name := range []string{c.smsName(), c.domain} {
-		text := Fill(w.SMS.Code, "code", m.Code, "site", name, "lifetime", lifetime) + bound
+		text := Fill(wording, "code", m.Code, "site", name, "lifetime", lifetime) + bound
 		if length, ok := gsmLength(text); ok && length <= maxSMS {
 			return text
 		}
@@ -133,6 +137,7 @@ func (c *Composer) mail(w *Words, m otp.Message) (otp.Message, error) {
 	}
 	v := mailView{Language: w.Language, Code: m.Code, Link: m.Link, Button: w.Mail.Button, CopyIt: w.Mail.CopyLink}
 	subject, lead, valid := w.Mail.SubjectCode, w.Mail.UseCode, w.Mail.ValidCode
+	notAsked := w.Mail.NotAsked
 	var keep []string
 	if m.Code != "" {
 		keep = append(keep, fill(w.Mail.KeepSecret))
@@ -141,6 +146,8 @@ func (c *Composer) mail(w *Words, m otp.Message) (otp.Message, error) {
 	case m.Code == "":
 		subject, lead, valid = w.Mail.SubjectLink, w.Mail.OpenLink, w.Mail.ValidLink
 		keep = append(keep, fill(w.Mail.KeepPrivate))
+	case m.Purpose == otp.MFA:
+		subject, lead, notAsked = w.Mail.SubjectConfirm, w.Mail.UseConfirm, w.Mail.NotAskedConfirm
 	case m.Link != "":
 		valid = w.Mail.ValidBoth
 		v.LinkLead = w.Mail.OrOpenLink
@@ -148,7 +155,7 @@ func (c *Composer) mail(w *Words, m otp.Message) (otp.Message, error) {
 	}
 	v.Subject = Fill(subject, "site", c.name)
 	v.Lead = fill(lead)
-	v.Notes = append([]string{fill(valid), fill(w.Mail.NotAsked)}, keep...)
+	v.Notes = append([]string{fill(valid), fill(notAsked)}, keep...)
 
 	var text, html bytes.Buffer
 	if err := mailText.Execute(&text, v); err != nil {

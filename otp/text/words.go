@@ -35,17 +35,22 @@ type MailWords struct {
 	CopyLink                          string
 	ValidCode, ValidLink, ValidBoth   string
 	NotAsked, KeepSecret, KeepPrivate string
+	// SubjectConfirm, UseConfirm and NotAskedConfirm are for the code of a
+	// second factor: whoever asks for one is signed in already.
+	SubjectConfirm, UseConfirm, NotAskedConfirm string
 }
 
 // SMSWords are those of SMS, in the characters of GSM 03.38 only. Code and
-// ShortCode come before the line that binds the code to the site.
+// ShortCode come before the line that binds the code to the site; Confirm is
+// Code for a second factor.
 type SMSWords struct {
 	Code, ShortCode, Link string
+	Confirm               string
 }
 
 // PageWords are those of the site's own pages. {address} is the address that
-// was typed, {wait} how long until another try, {prefix} a country's, and {url}
-// the site's address.
+// was typed, {wait} how long until another try, {prefix} a country's, {url}
+// the site's address, and {path} where a form goes.
 type PageWords struct {
 	LoginTitle, Email, Phone, Send string
 	EmailOrPhone, Restart          string
@@ -85,14 +90,38 @@ type PageWords struct {
 	// Unchecked says that nobody knows now who is signed in.
 	Unchecked, TryAgain     string
 	NotFoundTitle, NotFound string
+	// Device is ticked by who signs in on a device of their own; DeviceHint
+	// says what else to do.
+	Device, DeviceHint string
+	// FormKept and FormLost say what became of a form that was posted without
+	// a session. FormTitle and what follows ask whether to send it, to {path}.
+	FormKept, FormLost                      string
+	FormTitle, FormLead, FormSend, FormDrop string
+	// FormSent, FormGone, FormOther and FormUnsent say why it isn't sent.
+	FormSentTitle, FormSent, FormGoneTitle, FormGone, FormOther, FormUnsent string
 	// ForbiddenTitle and Forbidden are for who is signed in and may not open
 	// a page.
 	ForbiddenTitle, Forbidden string
+
+	// MFATitle and what follows are for a second factor; {address} is masked.
+	MFATitle, MFALead, MFASend, MFASent, MFAConfirm string
+	// NoFactor says that there is nothing to send a code to.
+	NoFactor string
 	// NotForSiteTitle and NotForSite are for who is signed in at another site
 	// and may not sign in at this one.
 	NotForSiteTitle, NotForSite string
 	// NoCookies is for browsers that don't keep the session of {site}.
 	NoCookies string
+	// SessionsTitle and what follows are for the list of a person's sessions.
+	// LogoutEverywhere ends all, EndSession one; ThisBrowser marks the one
+	// that looks at the list.
+	SessionsTitle, SessionsLead, ThisBrowser, EndSession, LogoutEverywhere string
+	// OpenedByPage and OpenedByApp say how long ago, {time}, a session was
+	// opened; {api} is by which API.
+	OpenedByPage, OpenedByApp string
+	// ProgramOnSystem names the {program} and the {system} that it runs on,
+	// ProgramIn what is known only by its programming {language}.
+	ProgramOnSystem, ProgramIn, ProgramUnknown string
 }
 
 // Fill replaces {name} in a wording by the value that follows the name in

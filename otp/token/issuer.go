@@ -32,6 +32,9 @@ const (
 	Access  Type = "at+jwt" // RFC 9068
 	ID      Type = "JWT"    // OpenID Connect
 	Renewal Type = "rt+jwt"
+
+	// Assertion tells the app behind us who makes a request.
+	Assertion Type = "assertion+jwt"
 )
 
 // Issuer signs and verifies the JWTs of a site: RS256, with its realm's own

@@ -28,7 +28,7 @@ func NewSealed(keys *otp.Keys, realm, use string) *Sealed {
 }
 
 // sealedVersion is the first byte of a sealed session's plain form.
-const sealedVersion = 2
+const sealedVersion = 3
 
 // Seal returns the session and when it was last seen as base64url text.
 func (s *Sealed) Seal(x otp.Session, seen time.Time) string {
@@ -38,6 +38,7 @@ func (s *Sealed) Seal(x otp.Session, seen time.Time) string {
 		b = binary.AppendVarint(b, t.UnixMilli())
 	}
 	b = appendOptionalTime(b, x.MFA)
+	b = appendFlag(b, x.Temporary)
 	for _, text := range [...]string{
 		string(x.ID), x.Owner, x.Subject, string(x.Address.Channel()), x.Address.String(),
 		string(x.Method), x.Dialect, x.Client, x.Tenant, x.Scope, x.MFAMethod,
@@ -55,12 +56,8 @@ const maxPerson = 1 << 10
 // appendPerson appends what is needed of a person while the directory can't be
 // asked.
 func appendPerson(b []byte, p otp.Person) []byte {
+	b = appendFlag(b, p.MFA)
 	begin := len(b)
-	flag := byte(0)
-	if p.MFA {
-		flag = 1
-	}
-	b = append(b, flag)
 	b = binary.AppendUvarint(b, uint64(len(p.Groups)))
 	for _, group := range p.Groups {
 		b = appendText(b, group)
@@ -70,7 +67,7 @@ func appendPerson(b []byte, p otp.Person) []byte {
 		b = appendText(appendText(b, string(a.Channel())), a.String())
 	}
 	if len(b)-begin > maxPerson {
-		return append(b[:begin], flag, 0, 0)
+		return append(b[:begin], 0, 0)
 	}
 	return b
 }
@@ -81,6 +78,13 @@ func appendOptionalTime(b []byte, t time.Time) []byte {
 		return binary.AppendVarint(b, 0)
 	}
 	return binary.AppendVarint(b, t.UnixMilli())
+}
+
+func appendFlag(b []byte, flag bool) []byte {
+	if flag {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 func appendText(b []byte, text string) []byte {
@@ -97,6 +101,7 @@ func (s *Sealed) Open(text string) (x otp.Session, seen time.Time, current bool,
 	r := sealedReader{rest: b[1:]}
 	x.Created, x.Expires, x.Since, seen = r.time(), r.time(), r.time(), r.time()
 	x.MFA = r.optionalTime()
+	x.Temporary = r.flag()
 	x.ID = otp.SessionID(r.text())
 	x.Owner, x.Subject = r.text(), r.text()
 	channel := otp.Channel(r.text())
@@ -145,13 +150,18 @@ func (r *sealedReader) count() int {
 	return int(n)
 }
 
-func (r *sealedReader) person() (p otp.Person) {
+func (r *sealedReader) flag() bool {
 	if len(r.rest) == 0 {
 		r.broken = true
-		return p
+		return false
 	}
-	p.MFA = r.rest[0] == 1
+	flag := r.rest[0] == 1
 	r.rest = r.rest[1:]
+	return flag
+}
+
+func (r *sealedReader) person() (p otp.Person) {
+	p.MFA = r.flag()
 	for range r.count() {
 		p.Groups = append(p.Groups, r.text())
 	}

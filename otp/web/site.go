@@ -94,7 +94,7 @@ func (s *Site) add(e endpoint) {
 // ServeHTTP answers what is ours and passes everything else to next, the app,
 // with the identity of who makes the request. It returns next's error.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request, next gate.Next) error {
-	gate.StripIdentity(r)
+	s.Gate.Identity.Strip(r)
 	if res := s.paths[r.URL.Path]; res != nil && !gate.Ambiguous(r.URL) {
 		if s.dispatch(w, r, res) {
 			return nil

@@ -17,12 +17,29 @@ import (
 // may fold to the real ones, to a Caddy that lets odd names through.
 func TestForgedIdentity(t *testing.T) {
 	site.SkipShort(t)
+	for _, tc := range []struct{ name, options, header, underscores string }{
+		{"default", "", "Remote-User", "Remote_User Remote_Email"},
+		{"own names", "\n\t\theader X-Webauth-User user\n\t\theader X_Webauth_Phone phone", "X-Webauth-User", "Remote_User Remote_Email X_Webauth_User X_Webauth_Phone"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := site.New(t, "store bolt otp.db\n\t}\n\tservers {\n\t\texpected_underscore_headers "+tc.underscores, site.APIs+site.Roomy+"\n\t\tprotect /private"+tc.options)
+			testForgedIdentity(t, r, tc.header)
+		})
+	}
+}
+
+// testForgedIdentity sends them to a site that says in a header who is signed
+// in.
+func testForgedIdentity(t *testing.T, r *site.Rig, header string) {
 	const forged = "admin@forged.example"
-	r := site.New(t, "store bolt otp.db\n\t}\n\tservers {\n\t\texpected_underscore_headers Remote_User Remote_Email", site.APIs+site.Roomy+"\n\t\tprotect /private")
 	token := site.Dialects[0].Login(r, "forge@example.com", 1).Text(t, "accessToken")
 	spellings := []string{
+		header, strings.ToLower(header), strings.ToUpper(header), strings.ReplaceAll(header, "-", "_"), strings.ReplaceAll(header, "-", "."),
 		"Remote-User", "remote-user", "REMOTE-USER", "Remote_User", "REMOTE_USER", "Remote.User", "remote_user",
 		"Remote-Email", "Remote_Email", "Remote-Phone", "Remote-Groups", "Remote-Subject", "remote-subject",
+	}
+	if header != "Remote-User" {
+		spellings = append(spellings, "X-Webauth-Phone", "X_Webauth_Phone", "x_webauth_phone")
 	}
 	for _, authorization := range []string{"", "Authorization: Bearer " + token + "\n"} {
 		for _, spelling := range spellings {
@@ -36,7 +53,7 @@ func TestForgedIdentity(t *testing.T) {
 				if strings.Contains(answer, forged) || !strings.Contains(answer, "X-App: yes") {
 					t.Errorf("with %q:\n%s", head, answer)
 				}
-				if authorization != "" && !strings.Contains(answer, "Remote-User: forge@example.com") {
+				if authorization != "" && !strings.Contains(answer, header+": forge@example.com") {
 					t.Errorf("the app isn't told who it is, with %q:\n%s", head, answer)
 				}
 			}

@@ -70,7 +70,7 @@ func visit(t *testing.T, client *http.Client, address, until string) (string, si
 
 // signIn signs in at the login page that an address leads to, and returns
 // where that leads in the end.
-func signIn(r *site.Rig, client *http.Client, address, email string) (string, site.Answer) {
+func signInAt(r *site.Rig, client *http.Client, address, email string) (string, site.Answer) {
 	r.T.Helper()
 	where, page := visit(r.T, client, address, "")
 	u, err := url.Parse(where)
@@ -110,7 +110,7 @@ func TestOneDomainOneLogin(t *testing.T) {
 		r.Caddy = caddyserver.Start(t, r.Global, r.Sites)
 
 		jane := w.browser(t)
-		if where, page := signIn(r, jane, a+"/page?x=1", "jane@example.com"); where != a+"/page?x=1" || !strings.Contains(page.Body, "Remote-User: jane@example.com") {
+		if where, page := signInAt(r, jane, a+"/page?x=1", "jane@example.com"); where != a+"/page?x=1" || !strings.Contains(page.Body, "Remote-User: jane@example.com") {
 			t.Fatalf("%d at %s:\n%s", page.Status, where, page.Body)
 		}
 		if where, page := visit(t, jane, b+"/page", ""); where != b+"/page" || !strings.Contains(page.Body, "Remote-User: jane@example.com") || strings.Contains(page.Body, "otp=") {
@@ -122,7 +122,7 @@ func TestOneDomainOneLogin(t *testing.T) {
 
 		// Each site has its own idea of who may come in.
 		guest := w.browser(t)
-		if where, page := signIn(r, guest, a+"/page", "guest@example.org"); where != a+"/page" {
+		if where, page := signInAt(r, guest, a+"/page", "guest@example.org"); where != a+"/page" {
 			t.Errorf("%d at %s", page.Status, where)
 		}
 		if where, page := visit(t, guest, b+"/page", ""); where == b+"/page" {
@@ -167,7 +167,7 @@ func TestTwoDomainsOneLogin(t *testing.T) {
 		handOff(t, r, w, home, b)
 
 		jane := w.browser(t)
-		if where, page := signIn(r, jane, b+"/page", "jane@example.com"); where != b+"/page" {
+		if where, page := signInAt(r, jane, b+"/page", "jane@example.com"); where != b+"/page" {
 			t.Fatalf("%d at %s", page.Status, where)
 		}
 		where, page := visit(t, jane, c+"/page", "")
@@ -207,7 +207,7 @@ func handOff(t *testing.T, r *site.Rig, w *trust, home, b string) {
 	t.Helper()
 	joe := w.browser(t)
 	target := b + "/page?x=1&y=%2F"
-	where, page := signIn(r, joe, target, "joe@example.com")
+	where, page := signInAt(r, joe, target, "joe@example.com")
 	if where != target || !strings.Contains(page.Body, "Remote-User: joe@example.com") || strings.Contains(page.Body, "otp") {
 		t.Fatalf("%d at %s:\n%s", page.Status, where, page.Body)
 	}

@@ -31,6 +31,7 @@ func (r *Rig) Messages(to string) []Message {
 		r.T.Fatal(err)
 	}
 	var found []Message
+	text = text[:bytes.LastIndexByte(text, '\n')+1] // a line may be half written
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {

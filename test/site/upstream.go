@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Upstream is an app that answers with the very bytes that it received: a raw
@@ -20,7 +21,8 @@ type Upstream struct {
 }
 
 // NewUpstream runs an app until the test ends. It answers `Upgrade: echo` by
-// an echo, and /stream with an event stream without an end.
+// an echo, /stream with an event stream without an end, and /ticks with one
+// that has an event every 100 ms.
 func NewUpstream(t *testing.T) *Upstream {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -64,8 +66,12 @@ func echo(conn net.Conn) {
 		_, _ = io.Copy(conn, reader)
 		return
 	}
-	if request.URL.Path == "/stream" {
+	switch request.URL.Path {
+	case "/stream":
 		stream(conn)
+		return
+	case "/ticks":
+		ticks(conn)
 		return
 	}
 	body, _ := io.ReadAll(request.Body)
@@ -80,4 +86,12 @@ func echo(conn net.Conn) {
 func stream(conn net.Conn) {
 	fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\ndata: first\n\n")
 	_, _ = io.Copy(io.Discard, conn)
+}
+
+// ticks sends an event over and over, until nobody reads it.
+func ticks(conn net.Conn) {
+	_, err := fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+	for ; err == nil; time.Sleep(100 * time.Millisecond) {
+		_, err = fmt.Fprint(conn, "data: tick\n\n")
+	}
 }

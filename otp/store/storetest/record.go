@@ -57,6 +57,14 @@ var recordPromises = []promise{
 		got[0] = 'X'
 		t.wantRecord("key", []byte("one"))
 	}},
+	{"a record can be as large as a form that is kept", func(t *trial) {
+		large, larger := bytes.Repeat([]byte("\x00 \r\n"), 1<<19), bytes.Repeat([]byte("\xff"), 2<<20+100)
+		t.swap(true, "key", nil, large, time.Hour)
+		t.wantRecord("key", large)
+		t.swap(true, "key", large, larger, time.Hour)
+		t.wantRecord("key", larger)
+		t.swap(false, "key", large, []byte("one"), time.Hour)
+	}},
 	{"a record lives for its ttl", func(t *trial) {
 		one, two := []byte("one"), []byte("two")
 		t.swap(true, "key", nil, one, time.Hour)

@@ -3,6 +3,7 @@
 package gate
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -103,6 +104,38 @@ func TestChallenge(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestReturnAddress: people come back to a page, not to what a script asked for.
+func TestReturnAddress(t *testing.T) {
+	const page = "https://app.example.com/inbox?box=1"
+	for _, tc := range []struct {
+		name    string
+		method  string
+		headers map[string]string
+		want    string
+	}{
+		{name: "a navigation from a page", headers: map[string]string{"Sec-Fetch-Mode": "navigate", "Referer": page}, want: "/api"},
+		{name: "fetch on a page", headers: map[string]string{"Sec-Fetch-Mode": "cors", "Referer": page}, want: "/inbox?box=1"},
+		{name: "fetch that posts", method: http.MethodPost, headers: map[string]string{"Sec-Fetch-Mode": "cors", "Referer": page}, want: "/inbox?box=1"},
+		{name: "a form", method: http.MethodPost, headers: map[string]string{"Sec-Fetch-Mode": "navigate", "Referer": page}, want: "/inbox?box=1"},
+		{name: "htmx", headers: map[string]string{"Hx-Request": "true", "Hx-Current-Url": page + "#top", "Referer": "https://app.example.com/old"}, want: "/inbox?box=1#top"},
+		{name: "fetch on a foreign page", headers: map[string]string{"Sec-Fetch-Mode": "cors", "Referer": "https://evil.example/inbox"}, want: "/api"},
+		{name: "a form on a foreign page", method: http.MethodPost, headers: map[string]string{"Sec-Fetch-Mode": "navigate", "Referer": "https://evil.example/"}, want: "/"},
+		{name: "a host that only begins alike", headers: map[string]string{"Referer": "https://app.example.com.evil.example/x"}, want: "/"},
+		{name: "a user that looks like the host", headers: map[string]string{"Referer": "https://app.example.com@evil.example/x"}, want: "/"},
+		{name: "htmx that claims another site", headers: map[string]string{"Hx-Request": "true", "Hx-Current-Url": "https://evil.example/"}, want: "/api"},
+		{name: "two slashes", headers: map[string]string{"Referer": "https://app.example.com//evil.example"}, want: "/"},
+	} {
+		h := newHouse(t, nil)
+		r := httptest.NewRequest(cmp.Or(tc.method, http.MethodGet), "/api", nil)
+		for name, value := range tc.headers {
+			r.Header.Set(name, value)
+		}
+		if got := h.returnAddress(r); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
 	}
 }
 

@@ -40,11 +40,14 @@ func DefaultCookieName(secure bool, domain string) string {
 	return "__Host-otp"
 }
 
-// Set gives the browser a session.
+// Set gives the browser a session, for no longer than until it is closed where
+// the session is temporary.
 func (c *SessionCookie) Set(h http.Header, x otp.Session) {
 	now := c.Now()
 	cookie := c.cookie(c.Sealed.Seal(x, now))
-	cookie.MaxAge = int(x.Expires.Sub(now) / time.Second)
+	if !x.Temporary {
+		cookie.MaxAge = int(x.Expires.Sub(now) / time.Second)
+	}
 	h.Add("Set-Cookie", cookie.String())
 }
 
@@ -71,20 +74,33 @@ func (c *SessionCookie) cookie(value string) *http.Cookie {
 // times, and whether it should be set anew: a quarter of its idle time is
 // over, or it was sealed under an older secret.
 func (c *SessionCookie) read(r *http.Request) (x otp.Session, renew, ok bool) {
+	x, seen, current, ok := c.open(r)
+	if !ok || c.isOver(x, seen) {
+		return x, false, false
+	}
+	return x, !current || c.Idle > 0 && c.Now().Sub(seen) >= c.Idle/4, true
+}
+
+// readOver returns the session in a request's cookie if it is over by its own
+// times.
+func (c *SessionCookie) readOver(r *http.Request) (x otp.Session, ok bool) {
+	x, seen, _, ok := c.open(r)
+	return x, ok && c.isOver(x, seen)
+}
+
+// open returns the session in a request's cookie, whether or not it holds.
+func (c *SessionCookie) open(r *http.Request) (x otp.Session, seen time.Time, current, ok bool) {
 	value, ok := wire.SoleCookie(r, c.Name)
 	if !ok {
-		return x, false, false
+		return x, seen, false, false
 	}
 	x, seen, current, err := c.Sealed.Open(value)
-	if err != nil {
-		return x, false, false
-	}
+	return x, seen, current, err == nil
+}
+
+func (c *SessionCookie) isOver(x otp.Session, seen time.Time) bool {
 	now := c.Now()
-	rested := now.Sub(seen)
-	if !now.Before(x.Expires) || c.Idle > 0 && rested >= c.Idle {
-		return x, false, false
-	}
-	return x, !current || c.Idle > 0 && rested >= c.Idle/4, true
+	return !now.Before(x.Expires) || c.Idle > 0 && now.Sub(seen) >= c.Idle
 }
 
 // hideCookies removes the cookies that hide tells from what the app gets. The

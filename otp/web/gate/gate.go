@@ -3,6 +3,7 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/textproto"
@@ -20,8 +21,16 @@ type Config struct {
 	Issuer  *token.Issuer
 	Cookie  *SessionCookie
 	Rules   Rules
+	// Identity is how the app is told who is signed in; nil: by the default
+	// headers.
+	Identity *Identity
 	// LoginPath is the path of the login page.
 	LoginPath string
+	// FormPath is the path of the page that asks whether to send a form that
+	// was kept.
+	FormPath string
+	// MFAPath is the path of the page where a session gets its second factor.
+	MFAPath string
 	// TokenCookies are names of cookies in which the browser clients of an API
 	// keep their tokens. The app may have its own of these names; it doesn't
 	// get ours.
@@ -34,19 +43,33 @@ type Config struct {
 	// somebody else ([wire.ErrForbidden]). Programs get problem details, and
 	// so do browsers where it is nil.
 	FailPage func(http.ResponseWriter, *http.Request, error)
-	// OnIdentity is told who makes a request that passes. It may be nil.
+	// OnIdentity is told who makes a request that passes; the zero Session is
+	// nobody. It may be nil.
 	OnIdentity func(r *http.Request, x otp.Session)
 }
 
 // Gate decides on the requests for the app.
 type Gate struct {
 	Config
-	hidden []string
+	// Browser is the cookie of known browsers.
+	Browser BrowserCookie
+	// Forms are those that are kept for browsers whose session is over.
+	Forms *Forms
+
+	hidden     []string
+	assertions *assertions // nil: there are none
 }
 
 // New returns a gate.
 func New(c Config) *Gate {
-	return &Gate{Config: c, hidden: append([]string{c.Cookie.Name}, c.HiddenCookies...)}
+	c.Identity = cmp.Or(c.Identity, NewIdentity(nil, ""))
+	g := &Gate{Config: c, Browser: newBrowserCookie(c)}
+	g.Forms = newForms(g)
+	g.hidden = append([]string{c.Cookie.Name, g.Browser.cookie.name, g.Forms.cookie.name}, c.HiddenCookies...)
+	if c.Identity.assertion != "" {
+		g.assertions = newAssertions(c.Issuer, c.Service.PublicURL().Host)
+	}
+	return g
 }
 
 // Next is the app.
@@ -58,26 +81,33 @@ type Next func(w http.ResponseWriter, r *http.Request) error
 func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	refuseTunnel(r.Header)
 	visitor, err := g.Identify(r)
-	need := g.Rules.Need(r.URL)
+	need := g.need(r)
 	if need.Session && !visitor.SignedIn() {
 		switch {
 		case err != nil:
 			g.failUnchecked(w, r, err)
 			return nil
-		case !wire.IsPreflight(r) || r.Header.Get("Upgrade") != "":
+		case !mayPassAsPreflight(r):
 			g.refuse(w, r)
 			return nil
 		}
 		makeHarmless(r)
 	}
 	if visitor.SignedIn() {
-		if !need.admits(visitor.Session.Person) {
+		switch {
+		case !need.admits(visitor.Session.Person):
 			g.forbid(w, r)
 			return nil
+		case !need.hasFactor(visitor.Session, g.Cookie.Now()):
+			return g.demandFactor(w, r, visitor, next)
 		}
-		setIdentity(r.Header, visitor.Session)
-		if g.OnIdentity != nil {
-			g.OnIdentity(r, visitor.Session)
+		if err := g.tell(r.Context(), r.Header, visitor.Session); err != nil {
+			g.failUnchecked(w, r, err)
+			return nil
+		}
+		if err := g.Forms.replay(r, visitor.Session); err != nil { // last, since it uses the form up
+			g.failForm(w, r, err)
+			return nil
 		}
 		if mayLast(r) {
 			followed, release := g.follow(w, r, visitor.Session, need)
@@ -88,18 +118,32 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 			w = &renewingWriter{ResponseWriter: w, cookie: g.Cookie, session: visitor.Session}
 		}
 	}
+	return g.pass(w, r, visitor.Session, next)
+}
+
+// pass hands a request of who has a session, or of nobody, to the app.
+func (g *Gate) pass(w http.ResponseWriter, r *http.Request, x otp.Session, next Next) error {
+	if g.OnIdentity != nil {
+		g.OnIdentity(r, x)
+	}
 	hideCookies(r.Header, g.isOurCookie)
 	return next(w, r)
 }
+
+// mayPassAsPreflight tells requests that browsers make without credentials,
+// and that pass without them.
+func mayPassAsPreflight(r *http.Request) bool {
+	return wire.IsPreflight(r) && r.Header.Get("Upgrade") == ""
+}
+
+var methodOverrides = newNameSet("X-Http-Method-Override", "X-Http-Method", "X-Method-Override")
 
 // makeHarmless takes from a preflight what could turn it into another
 // request behind us.
 func makeHarmless(r *http.Request) {
 	for name := range r.Header {
-		for _, override := range [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
-			if foldsTo(name, override) {
-				delete(r.Header, name)
-			}
+		if methodOverrides.has(name) {
+			delete(r.Header, name)
 		}
 	}
 	r.Body = http.NoBody

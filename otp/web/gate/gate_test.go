@@ -4,6 +4,7 @@ package gate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -28,12 +29,14 @@ type memory struct {
 	records map[string][]byte
 	gone    []otp.Revocation
 	err     error
+	// noRecords fails what asks for records alone.
+	noRecords error
 }
 
 func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.records[key], m.err
+	return m.records[key], errors.Join(m.err, m.noRecords)
 }
 
 func (m *memory) Swap(_ context.Context, key string, old, next []byte, _ time.Duration) (bool, error) {
@@ -70,8 +73,8 @@ type house struct {
 	// app is what the app answers; nil: nothing in particular.
 	app func(http.ResponseWriter, *http.Request) error
 
-	// passed is the last request that the app got, and identified whom
-	// OnIdentity was told of.
+	// passed is the last request that the app got, and identified the subject
+	// that OnIdentity was told of, or "nobody".
 	passed     *http.Request
 	identified string
 }
@@ -105,9 +108,10 @@ func newHouse(t testing.TB, change func(*Config, *otp.Config)) *house {
 	c := Config{
 		Rules:         protecting("/admin", "/admin/open"),
 		LoginPath:     "/.otp/login",
+		FormPath:      "/.otp/form",
 		HiddenCookies: []string{"__Host-otp-start"},
 		Cookie:        &SessionCookie{Name: "__Host-otp", Secure: true, Idle: 24 * time.Hour},
-		OnIdentity:    func(_ *http.Request, x otp.Session) { h.identified = x.Subject },
+		OnIdentity:    func(_ *http.Request, x otp.Session) { h.identified = cmp.Or(x.Subject, "nobody") },
 	}
 	if change != nil {
 		change(&c, &oc)
@@ -148,7 +152,7 @@ func (h *house) do(r *http.Request) *httptest.ResponseRecorder {
 	h.t.Helper()
 	h.passed, h.identified = nil, ""
 	w := httptest.NewRecorder()
-	StripIdentity(r)
+	h.Identity.Strip(r)
 	err := h.Serve(w, r, func(w http.ResponseWriter, r *http.Request) error {
 		h.passed = r
 		if h.app != nil {
@@ -209,8 +213,8 @@ func TestServe(t *testing.T) {
 				t.Errorf("%+v: the app is told %s: %q", tc, name, got)
 			}
 		}
-		if (h.identified != "") != tc.signed {
-			t.Errorf("%+v: identified as %q", tc, h.identified)
+		if who := cmp.Or(want[RemoteSubject], "nobody"); h.identified != who {
+			t.Errorf("%+v: identified as %q, not %q", tc, h.identified, who)
 		}
 	}
 }
@@ -364,7 +368,7 @@ func TestStale(t *testing.T) {
 		r = request("/")
 		r.Header.Set(RemoteUser, "admin")
 		w = h.do(r)
-		if h.passed == nil || w.Code != http.StatusOK || h.passed.Header.Get(RemoteUser) != "" || h.identified != "" || w.Header()["Set-Cookie"] != nil {
+		if h.passed == nil || w.Code != http.StatusOK || h.passed.Header.Get(RemoteUser) != "" || h.identified != "nobody" || w.Header()["Set-Cookie"] != nil {
 			t.Errorf("%s: open: passed %v, %d %v", name, h.passed != nil, w.Code, w.Header())
 		}
 	}

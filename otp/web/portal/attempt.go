@@ -3,30 +3,33 @@
 package portal
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
-	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
 const (
 	// attemptLifetime is how long a sign-in can take: a code's longest life
 	// and some time to ask for another.
 	attemptLifetime = 15 * time.Minute
-	// maxReturnPath bounds what is kept of where to go afterwards, so that the
-	// sealed cookie stays below the 4096 bytes that browsers keep.
-	maxReturnPath = 1 << 10
+	// maxReturnPath keeps the sealed cookie below the 4096 bytes that browsers
+	// keep.
+	maxReturnPath = gate.MaxReturnPath
 )
 
-// attempt is a sign-in under way, between asking for a code and typing it.
+// attempt is a sign-in or a second factor under way, between asking for a code
+// and typing it.
 type attempt struct {
-	Channel otp.Channel `json:"ch"`
+	// Purpose is what the code is for; empty: a login.
+	Purpose otp.Purpose `json:"p,omitempty"`
+	// Session is the one that a second factor is for.
+	Session otp.SessionID `json:"s,omitempty"`
+	Channel otp.Channel   `json:"ch"`
 	// Typed is the address as messages go to it.
 	Typed string   `json:"a"`
 	Form  otp.Form `json:"f"`
@@ -44,32 +47,23 @@ type attempt struct {
 
 // attempts keeps attempts in the browser, sealed.
 type attempts struct {
-	name    string
-	secure  bool
+	cookie  gate.HostCookie
 	service *otp.Service
-	sealer  *otp.Sealer
 	now     func() time.Time
 }
 
+const startUse = "start"
+
 // StartCookieName returns the name of the cookie that a sign-in under way is
 // kept in; the app has no business with it.
-func StartCookieName(session *gate.SessionCookie) string { return hostCookieName(session, "-start") }
-
-// hostCookieName returns the name of a cookie that is for this host alone even
-// where sessions are for a whole domain.
-func hostCookieName(session *gate.SessionCookie, suffix string) string {
-	if host, ok := strings.CutPrefix(session.Name, "__Secure-"); ok {
-		return "__Host-" + host + suffix
-	}
-	return session.Name + suffix
+func StartCookieName(session *gate.SessionCookie) string {
+	return gate.HostCookieName(session, startUse)
 }
 
 func newAttempts(g *gate.Gate) attempts {
 	return attempts{
-		name:    StartCookieName(g.Cookie),
-		secure:  g.Cookie.Secure,
+		cookie:  gate.NewHostCookie(g.Cookie, g.Service.Keys(), startUse, g.Service.Realm()),
 		service: g.Service,
-		sealer:  g.Service.Keys().Sealer("start cookie"),
 		now:     g.Cookie.Now,
 	}
 }
@@ -77,55 +71,18 @@ func newAttempts(g *gate.Gate) attempts {
 // set gives the browser an attempt.
 func (s attempts) set(h http.Header, a attempt) error {
 	a.Expires = s.now().Add(attemptLifetime).Unix()
-	plain, err := compact(a)
-	if err != nil {
-		return err
-	}
-	cookie := hostCookie(s.name, s.sealer.SealText(plain, s.service.Realm()), s.secure)
-	cookie.MaxAge = int(attemptLifetime / time.Second)
-	h.Add("Set-Cookie", cookie.String())
-	return nil
-}
-
-// compact is a value's JSON with a query's ampersands as they are: escaped they
-// would take six bytes each.
-func compact(value any) ([]byte, error) {
-	var plain bytes.Buffer
-	encoder := json.NewEncoder(&plain)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(value)
-	return plain.Bytes(), err
+	return s.cookie.Set(h, a, attemptLifetime)
 }
 
 // clear takes the attempt from the browser.
-func (s attempts) clear(h http.Header) {
-	cookie := hostCookie(s.name, "", s.secure)
-	cookie.MaxAge = -1
-	h.Add("Set-Cookie", cookie.String())
-}
+func (s attempts) clear(h http.Header) { s.cookie.Clear(h) }
 
-// hostCookie returns a cookie that is for this host alone.
-func hostCookie(name, value string, secure bool) *http.Cookie {
-	return &http.Cookie{
-		Name:     name,
-		Value:    value,
-		Path:     "/",
-		Secure:   secure,
-		HttpOnly: true,
-		SameSite: http.SameSiteLaxMode,
-	}
-}
-
-// read returns the attempt that a request belongs to.
-func (s attempts) read(r *http.Request) (a attempt, ok bool) {
-	value, ok := wire.SoleCookie(r, s.name)
-	if !ok {
+// read returns the attempt for a purpose that a request belongs to.
+func (s attempts) read(r *http.Request, purpose otp.Purpose) (a attempt, ok bool) {
+	if !s.cookie.Read(r, &a) || s.now().Unix() >= a.Expires || cmp.Or(a.Purpose, otp.Login) != purpose {
 		return a, false
 	}
-	plain, _, err := s.sealer.OpenText(value, s.service.Realm())
-	if err != nil || json.Unmarshal(plain, &a) != nil || s.now().Unix() >= a.Expires {
-		return a, false
-	}
+	var err error
 	a.address, err = s.service.ParseAddress(a.Channel, a.Typed)
 	return a, err == nil
 }

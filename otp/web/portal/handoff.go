@@ -38,6 +38,7 @@ import (
 
 const (
 	handoffPath = "/handoff"
+	handoffUse  = "handoff"
 
 	requestParameter = "request"
 	ticketParameter  = "ticket"
@@ -59,7 +60,7 @@ const (
 type handoffs struct {
 	// pages is the address of this site's pages.
 	pages    string
-	cookie   string
+	cookie   gate.HostCookie
 	requests *otp.Sealer
 	tickets  otp.Once
 	sessions *token.Sealed
@@ -69,9 +70,9 @@ func newHandoffs(g *gate.Gate, path string) handoffs {
 	s := g.Service
 	return handoffs{
 		pages:    s.PublicURL().String() + path,
-		cookie:   HandoffCookieName(g.Cookie),
+		cookie:   gate.NewHostCookie(g.Cookie, s.Keys(), handoffUse, s.Realm()+"\x00"+s.PublicURL().String()),
 		requests: s.Keys().Sealer("handoff request"),
-		tickets:  s.Once("handoff ticket"),
+		tickets:  s.Once("handoff ticket", ticketLifetime),
 		sessions: token.NewSealed(s.Keys(), s.Realm(), "handoff ticket"),
 	}
 }
@@ -79,7 +80,7 @@ func newHandoffs(g *gate.Gate, path string) handoffs {
 // HandoffCookieName returns the name of the cookie that a hand-off under way
 // is kept in; the app has no business with it.
 func HandoffCookieName(session *gate.SessionCookie) string {
-	return hostCookieName(session, "-handoff")
+	return gate.HostCookieName(session, handoffUse)
 }
 
 // handoffRequest asks the home for a session.
@@ -131,13 +132,13 @@ const handoffDone = "done"
 // leaveForHome sends the browser to the realm's home to sign in, and back to a
 // path of this site.
 func (p *portal) leaveForHome(w http.ResponseWriter, r *http.Request, back string) {
-	secret, ok := wire.SoleCookie(r, p.handoffs.cookie)
-	if ok && secret == handoffDone {
-		p.setHandoff(w.Header(), "", -1)
+	var secret string
+	switch p.handoffs.cookie.Read(r, &secret); secret {
+	case handoffDone:
+		p.handoffs.cookie.Clear(w.Header())
 		p.render(w, http.StatusBadRequest, p.noCookiesPage(r, back))
 		return
-	}
-	if !ok || len(secret) != secretLength {
+	case "":
 		secret = newSecret()
 	}
 	request, err := p.sealRequest(handoffRequest{
@@ -151,14 +152,17 @@ func (p *portal) leaveForHome(w http.ResponseWriter, r *http.Request, back strin
 		p.fail(w, r, err)
 		return
 	}
-	p.setHandoff(w.Header(), secret, requestLifetime)
+	if err := p.handoffs.cookie.Set(w.Header(), secret, requestLifetime); err != nil {
+		p.fail(w, r, err)
+		return
+	}
 	redirect(w, p.Home+handoffPath+"?"+url.Values{requestParameter: {request}}.Encode())
 }
 
 // sealRequest seals a request. One whose way back is too long to be carried
 // along leads to the site's root.
 func (p *portal) sealRequest(request handoffRequest) (string, error) {
-	plain, err := compact(request)
+	plain, err := wire.Compact(request)
 	if err != nil {
 		return "", err
 	}
@@ -220,8 +224,8 @@ func (p *portal) issueTicket(w http.ResponseWriter, r *http.Request, request han
 		p.fail(w, r, err)
 		return
 	}
-	ticket, err := p.handoffs.tickets.Put(r.Context(), value, ticketLifetime)
-	if err != nil {
+	ticket := newSecret()
+	if err := p.handoffs.tickets.Put(r.Context(), ticket, "", value); err != nil {
 		p.fail(w, r, err)
 		return
 	}
@@ -233,19 +237,19 @@ func (p *portal) issueTicket(w http.ResponseWriter, r *http.Request, request han
 func (p *portal) takeOver(w http.ResponseWriter, r *http.Request) {
 	ticket, err := p.takeTicket(r.Context(), r.URL.Query().Get(ticketParameter)) // used up, whatever comes of it
 	switch {
-	case errors.Is(err, otp.ErrTaken):
+	case errors.Is(err, otp.ErrTaken), errors.Is(err, otp.ErrNotKept):
 		p.refuseTicket(w, r, "no live ticket")
 		return
 	case err != nil:
 		p.fail(w, r, err)
 		return
 	}
-	secret, ok := wire.SoleCookie(r, p.handoffs.cookie)
-	if !ok || subtle.ConstantTimeCompare([]byte(digestOf(secret)), []byte(ticket.Digest)) != 1 {
+	var secret string
+	if !p.handoffs.cookie.Read(r, &secret) || subtle.ConstantTimeCompare([]byte(digestOf(secret)), []byte(ticket.Digest)) != 1 {
 		p.refuseTicket(w, r, "not the browser that asked")
 		return
 	}
-	p.setHandoff(w.Header(), "", -1)
+	p.handoffs.cookie.Clear(w.Header())
 	x, _, _, err := p.handoffs.sessions.Open(ticket.Session)
 	if err != nil || ticket.Pages != p.handoffs.pages {
 		p.refuseTicket(w, r, "a ticket of another site")
@@ -254,8 +258,11 @@ func (p *portal) takeOver(w http.ResponseWriter, r *http.Request) {
 	back := returnPath(ticket.Return)
 	switch current, err := p.service.Current(r.Context(), x); {
 	case err == nil:
-		p.signIn(w, r, current)
-		p.setHandoff(w.Header(), handoffDone, ticketLifetime)
+		if err := p.handoffs.cookie.Set(w.Header(), handoffDone, ticketLifetime); err != nil {
+			p.fail(w, r, err)
+			return
+		}
+		p.signIn(w, r, current, !current.Temporary)
 		redirect(w, back)
 	case !errors.Is(err, otp.ErrNoSession):
 		p.fail(w, r, err)
@@ -267,7 +274,7 @@ func (p *portal) takeOver(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *portal) takeTicket(ctx context.Context, text string) (ticket handoffTicket, err error) {
-	value, err := p.handoffs.tickets.Take(ctx, text)
+	value, err := p.handoffs.tickets.Take(ctx, text, "")
 	if err != nil {
 		return ticket, err
 	}
@@ -292,18 +299,7 @@ func (p *portal) refuseHandoff(w http.ResponseWriter, r *http.Request, reason, a
 	p.render(w, http.StatusBadRequest, page)
 }
 
-func (p *portal) setHandoff(h http.Header, value string, lifetime time.Duration) {
-	cookie := hostCookie(p.handoffs.cookie, value, p.Gate.Cookie.Secure)
-	cookie.MaxAge = int(lifetime / time.Second)
-	if lifetime < 0 {
-		cookie.MaxAge = -1
-	}
-	h.Add("Set-Cookie", cookie.String())
-}
-
-// secretLength is that of a browser's secret: 256 random bits as base64url.
-const secretLength = 43
-
+// newSecret returns 256 random bits as text.
 func newSecret() string {
 	b := make([]byte, 32)
 	rand.Read(b)

@@ -15,6 +15,8 @@ import (
 const (
 	tokenField   = "token"
 	browserField = "browser"
+	// deviceField is sent where people sign in on a device of their own.
+	deviceField = "device"
 )
 
 // linkPayload is what a link of ours carries.
@@ -32,7 +34,7 @@ func (p *portal) showLink(w http.ResponseWriter, r *http.Request) {
 		p.refuseLink(w, r, l)
 		return
 	}
-	p.render(w, http.StatusOK, p.linkPage(r, l, token, newBrowser()))
+	p.render(w, http.StatusOK, p.linkPage(r, l, token, newBrowser(), true))
 }
 
 // redeemLink opens a session for a link, by the button on its page.
@@ -41,7 +43,7 @@ func (p *portal) redeemLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	token, browser := form.Text(tokenField), form.Text(browserField)
+	token, browser, device := form.Text(tokenField), form.Text(browserField), form.Has(deviceField)
 	l, err := p.openLink(token)
 	if err != nil {
 		p.refuseLink(w, r, l)
@@ -54,9 +56,9 @@ func (p *portal) redeemLink(w http.ResponseWriter, r *http.Request) error {
 		p.refuseLink(w, r, l)
 		return nil
 	default:
-		return p.refuse(w, p.linkPage(r, l, token, browser), err)
+		return p.refuse(w, p.linkPage(r, l, token, browser, device), err)
 	}
-	p.signIn(w, r, v.Session)
+	p.signIn(w, r, v.Session, device)
 	if finish := p.FinishLink[l.Dialect]; finish != nil {
 		finish(w, r, l, v)
 		return nil

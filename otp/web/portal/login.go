@@ -28,7 +28,12 @@ const restartParameter = "restart"
 func (p *portal) showLogin(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	back := returnPath(query.Get(gate.ReturnParameter))
+	outcome := query.Get(gate.FormParameter)
 	if x, ok := p.signedIn(r); ok {
+		if _, kept := p.Gate.Forms.Read(r); kept && outcome == gate.FormKept {
+			redirect(w, back) // signed in again in another tab
+			return
+		}
 		p.render(w, http.StatusOK, p.signedInPage(r, x, back))
 		return
 	}
@@ -37,6 +42,7 @@ func (p *portal) showLogin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page := p.loginPage(r, back, "")
+	page.Notice = formNotice(page.Words, outcome)
 	if query.Has(restartParameter) {
 		page.Notice = page.Words.Page.Restart
 	}
@@ -70,14 +76,14 @@ func (p *portal) login(w http.ResponseWriter, r *http.Request) error {
 
 // sendAgain has another message sent to the address of the attempt.
 func (p *portal) sendAgain(w http.ResponseWriter, r *http.Request) error {
-	a, ok := p.attempts.read(r)
+	a, ok := p.attempts.read(r, otp.Login)
 	if !ok {
 		p.restart(w)
 		return nil
 	}
 	a.Again = true
 	if err := p.start(w, r, a); err != nil {
-		return p.refuse(w, p.verifyPage(r, a), err)
+		return p.refuse(w, p.verifyPage(r, a, true), err)
 	}
 	redirect(w, p.Path+"/verify")
 	return nil

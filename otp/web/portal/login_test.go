@@ -177,7 +177,7 @@ func TestLoginWhenSignedIn(t *testing.T) {
 		"?return_to=%2Fprivate%3Fa%3D1": "/private?a=1", "": "/", "?return_to=%2F%2Fevil.example": "/",
 	} {
 		page := b.get(login + query)
-		page.says(t, http.StatusOK, "You are signed in as jane@example.com.", next)
+		page.says(t, http.StatusOK, "You are signed in as jane@example.com.", next, sessions)
 		again := url.Values{"return_to": {next}}.Encode()
 		if got := attribute(element(page.document(t), "form"), "action"); got != logout+"?"+again {
 			t.Errorf("%q: signing out is at %q", query, got)

@@ -3,6 +3,7 @@
 package portal
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -20,11 +21,19 @@ func (p *portal) showLogout(w http.ResponseWriter, r *http.Request) {
 	p.render(w, http.StatusOK, p.logoutPage(r, x))
 }
 
-// logout ends the browser's session, and leads to another login where the
-// request says what that is for. The cookie is cleared even where the store
-// can't be told; then the page says so.
-func (p *portal) logout(w http.ResponseWriter, r *http.Request) {
+// logout ends the browser's session, or all of the person's where the form
+// says so, and leads to another login where the request says what that is for.
+// The cookie is cleared even where the store can't be told; then the page says
+// so.
+func (p *portal) logout(w http.ResponseWriter, r *http.Request) error {
+	form, err := wire.Parse(r, wire.Form)
+	if err != nil && !errors.Is(err, wire.ErrMediaType) { // scripts post no form
+		return err
+	}
 	var failure error
+	if form.Has(everywhereField) {
+		failure = p.signOutEverywhere(r)
+	}
 	for _, x := range p.sessions(r) {
 		if err := p.service.SignOut(r.Context(), x.ID, x.Expires); err != nil {
 			failure = err
@@ -33,29 +42,40 @@ func (p *portal) logout(w http.ResponseWriter, r *http.Request) {
 	p.Gate.Cookie.Clear(w.Header())
 	p.attempts.clear(w.Header())
 	if p.handsOff() {
-		p.setHandoff(w.Header(), "", -1)
+		p.handoffs.cookie.Clear(w.Header())
 	}
 	if failure != nil {
 		p.report(r, failure)
 		wire.SetRetryAfter(w.Header(), failure)
 		p.render(w, wire.Status(failure), p.halfSignedOutPage(r))
-		return
+		return nil
 	}
 	if query := r.URL.Query(); query.Has(gate.ReturnParameter) {
 		redirect(w, p.loginAddress(returnPath(query.Get(gate.ReturnParameter))))
-		return
+		return nil
 	}
 	redirect(w, p.Path+"/logout")
+	return nil
 }
 
-// signedIn returns the session of the browser's cookie if it holds. A bearer
-// token is a program's and has no say here.
+// signOutEverywhere ends all sessions of the person who is signed in. A session
+// that doesn't hold any more has no say over the others.
+func (p *portal) signOutEverywhere(r *http.Request) error {
+	visitor, err := p.visitor(r)
+	if err != nil || !visitor.SignedIn() {
+		return err
+	}
+	return p.service.SignOutEverywhere(r.Context(), visitor.Session.Subject, p.LongestSession)
+}
+
+// signedIn returns the session of the browser's cookie if it is known to hold.
 func (p *portal) signedIn(r *http.Request) (x otp.Session, ok bool) {
 	visitor, err := p.visitor(r)
 	return visitor.Session, err == nil && visitor.SignedIn()
 }
 
-// visitor returns who the browser's cookies say makes a request.
+// visitor returns who the browser's cookies belong to. A bearer token is a
+// program's and has no say here. The error is that of [gate.Gate.Identify].
 func (p *portal) visitor(r *http.Request) (gate.Visitor, error) {
 	browser := *r
 	browser.Header = r.Header.Clone()

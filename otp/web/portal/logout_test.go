@@ -79,7 +79,9 @@ func TestForeignOriginsAreRefused(t *testing.T) {
 		login:  "address=victim%40example.com",
 		verify: "code=" + message.Code,
 		link:   "token=" + token,
-		logout: "",
+		logout: "everywhere=1",
+
+		sessions: "session=" + string(b.session().ID),
 	} {
 		for _, headers := range []map[string]string{
 			{"Origin": "https://evil.example"},

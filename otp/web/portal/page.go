@@ -75,7 +75,7 @@ func (p *portal) numberHints(words *text.Words) (hint, wrong string) {
 	return text.Fill(hint, "prefix", prefix), text.Fill(wrong, "prefix", prefix)
 }
 
-type signedInBody struct{ Next, OtherAction string }
+type signedInBody struct{ Next, OtherAction, Sessions string }
 
 // signedInPage says who is signed in, and leads on or to another login. It
 // doesn't go on by itself: an app that lets this person in nowhere would send
@@ -87,6 +87,7 @@ func (p *portal) signedInPage(r *http.Request, x otp.Session, back string) *page
 	page.Body = signedInBody{
 		Next:        back,
 		OtherAction: p.Path + "/logout?" + url.Values{gate.ReturnParameter: {back}}.Encode(),
+		Sessions:    SessionsPath(p.Path),
 	}
 	page.leads = p.handsOff()
 	return page
@@ -109,21 +110,28 @@ func (p *portal) noCookiesPage(r *http.Request, back string) *page {
 }
 
 type verifyBody struct {
-	Action, AgainAction, AgainLabel, OtherAction string
-	AsksCode                                     bool
+	Action, Label, AgainAction, AgainLabel string
+	// OtherAction is where to choose another address; empty: there is none.
+	OtherAction string
+	// AsksDevice is whether the page asks whose device it is, and Device the
+	// answer that is ticked.
+	AsksCode, AsksDevice, Device bool
 }
 
 // verifyPage asks for the code of an attempt, or to open the link where the
-// message has no code.
-func (p *portal) verifyPage(r *http.Request, a attempt) *page {
+// message has no code. device says that the person's own is ticked.
+func (p *portal) verifyPage(r *http.Request, a attempt, device bool) *page {
 	words := p.words(r)
 	page := p.page(words, verifyKind, words.Page.VerifyTitle)
 	body := verifyBody{
 		Action:      p.Path + "/verify",
+		Label:       words.Page.Verify,
 		AgainAction: LoginPath(p.Path),
 		AgainLabel:  words.Page.Resend,
 		OtherAction: p.loginAddress(a.Return),
 		AsksCode:    a.Form != otp.FormLink,
+		AsksDevice:  true,
+		Device:      device,
 	}
 	do := words.Page.EnterCode
 	switch a.Form {
@@ -137,25 +145,29 @@ func (p *portal) verifyPage(r *http.Request, a attempt) *page {
 	return page
 }
 
-type linkBody struct{ Action, Token, Browser string }
+type linkBody struct {
+	Action, Token, Browser string
+	Device                 bool
+}
 
-// linkPage asks whether to sign in by a link.
-func (p *portal) linkPage(r *http.Request, l otp.Link, token, browser string) *page {
+// linkPage asks whether to sign in by a link. device says that the person's own
+// is ticked.
+func (p *portal) linkPage(r *http.Request, l otp.Link, token, browser string, device bool) *page {
 	words := p.words(r)
 	page := p.page(words, linkKind, words.Page.LinkTitle)
 	page.Text = []string{text.Fill(words.Page.LinkLead, "address", l.Address.Masked())}
-	page.Body = linkBody{Action: p.Path + "/link", Token: token, Browser: browser}
+	page.Body = linkBody{Action: p.Path + "/link", Token: token, Browser: browser, Device: device}
 	return page
 }
 
-type logoutBody struct{ Action string }
+type logoutBody struct{ Action, Sessions string }
 
-// logoutPage asks whether to end a session.
+// logoutPage asks whether to end a session, or all of the person's.
 func (p *portal) logoutPage(r *http.Request, x otp.Session) *page {
 	words := p.words(r)
 	page := p.page(words, logoutKind, words.Page.LogoutTitle)
 	page.Text = []string{text.Fill(words.Page.SignedIn, "address", x.Address.String())}
-	page.Body = logoutBody{Action: p.Path + "/logout"}
+	page.Body = logoutBody{Action: p.Path + "/logout", Sessions: SessionsPath(p.Path)}
 	return page
 }
 

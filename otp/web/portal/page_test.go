@@ -37,7 +37,13 @@ func tour(t *testing.T, language string) map[string]answer {
 	pages["link malformed"] = b.post(link, url.Values{"token": {"x", "y"}})
 	b.post(link, url.Values{"token": {token}}).redirects(t, "/")
 	pages["login signed in"] = b.get(login + "?return_to=%2Fprivate")
+	pages["mfa"] = b.get(mfa + "?return_to=%2Fvault")
+	b.post(mfa, url.Values{"to": {"0"}, "return_to": {"/vault"}}).redirects(t, mfa)
+	code := s.Message().Code
+	pages["verify mfa"] = b.get(mfa)
+	pages["verify mfa refused"] = b.post(mfa, url.Values{"code": {webtest.OtherCode(code)}})
 	pages["logout"] = b.get(logout)
+	pages["sessions"] = b.get(sessions)
 	pages["method"] = b.do(httptest.NewRequest(http.MethodDelete, login, nil))
 	foreign := newPost(login, nil)
 	foreign.Header.Set("Sec-Fetch-Site", "cross-site")
@@ -55,6 +61,7 @@ func tour(t *testing.T, language string) map[string]answer {
 	pages["too large"] = b.post(login, url.Values{"address": {strings.Repeat("a", 9<<10)}})
 	s.FailStore(otp.ErrUnavailable)
 	pages["store down"] = b.post(login, url.Values{"address": {"jane@example.com"}})
+	pages["sessions unchecked"] = b.get(sessions)
 	pages["half signed out"] = b.post(logout, nil)
 	pages["signed out"] = b.get(logout)
 	return pages
@@ -63,9 +70,9 @@ func tour(t *testing.T, language string) map[string]answer {
 func TestStatuses(t *testing.T) {
 	pages := tour(t, "en")
 	for name, want := range map[string]int{
-		"login": 200, "login again": 200, "login signed in": 200, "verify": 200, "link": 200, "logout": 200, "signed out": 200,
+		"login": 200, "login again": 200, "login signed in": 200, "verify": 200, "link": 200, "logout": 200, "sessions": 200, "signed out": 200,
 		"login refused": 400, "verify refused": 400, "link refused": 400, "link malformed": 400,
-		"method": 405, "foreign": 403, "other address": 403, "unknown": 404, "ambiguous": 400, "media type": 415, "too large": 413, "store down": 503, "half signed out": 503,
+		"method": 405, "foreign": 403, "other address": 403, "unknown": 404, "ambiguous": 400, "media type": 415, "too large": 413, "store down": 503, "sessions unchecked": 503, "half signed out": 503,
 	} {
 		if got := pages[name].Status; got != want {
 			t.Errorf("%s: %d, want %d", name, got, want)
@@ -141,7 +148,7 @@ func TestPagesAreSelfContained(t *testing.T) {
 }
 
 // local are the addresses that a page may name.
-var local = regexp.MustCompile(`^/(\.otp/(login|verify|link|logout))?(\?return_to=%2F[a-z]*)?$|^/private$|^data:,$`)
+var local = regexp.MustCompile(`^/(\.otp/(login|verify|link|logout|mfa|sessions))?(\?return_to=%2F[a-z]*)?$|^/private$|^data:,$`)
 
 func checkElement(t *testing.T, page string, n *html.Node) {
 	t.Helper()
@@ -232,7 +239,7 @@ func TestOpenRedirects(t *testing.T) {
 	for _, address := range elsewhere {
 		b := s.browser()
 		query := url.Values{gate.ReturnParameter: {address}}.Encode()
-		signedIn.get(login+"?"+query).says(t, http.StatusOK, "You are signed in as joe@example.com.", "/")
+		signedIn.get(login+"?"+query).says(t, http.StatusOK, "You are signed in as joe@example.com.", "/", sessions)
 		s.browser().post(logout+"?"+query, nil).redirects(t, login)
 		if got := attribute(named(b.get(login+"?"+query).document(t), "name", "return_to"), "value"); got != "/" {
 			t.Errorf("%q: the form goes back to %q", address, got)

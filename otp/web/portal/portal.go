@@ -33,6 +33,9 @@ type Config struct {
 	Code otp.CodePolicy
 	// SessionLifetime is how long a session lasts.
 	SessionLifetime time.Duration
+	// LongestSession is the longest that a session of the site lasts,
+	// whichever API opened it; at least SessionLifetime.
+	LongestSession time.Duration
 	// FinishLink has, for each further dialect whose links open here, what
 	// answers once the link is redeemed and the session's cookie is set.
 	FinishLink map[string]func(w http.ResponseWriter, r *http.Request, l otp.Link, v otp.Verification)
@@ -54,6 +57,10 @@ type portal struct {
 // LoginPath returns the path of the login page below the pages' path.
 func LoginPath(path string) string { return path + "/login" }
 
+// MFAPath returns the path, below the pages' path, of the page where a session
+// gets its second factor.
+func MFAPath(path string) string { return path + "/mfa" }
+
 // LinkPath returns what stands between the site's address and the token in a
 // link.
 func LinkPath(path string) string { return path + "/link?" + tokenField + "=" }
@@ -61,6 +68,7 @@ func LinkPath(path string) string { return path + "/link?" + tokenField + "=" }
 // New returns the pages as an API of a site.
 func New(c Config) wire.API {
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	c.LongestSession = max(c.LongestSession, c.SessionLifetime)
 	p := &portal{
 		Config:    c,
 		service:   c.Gate.Service,
@@ -80,8 +88,16 @@ func New(c Config) wire.API {
 			p.endpoint(http.MethodPost, "/verify", p.answer(p.verify)),
 			p.endpoint(http.MethodGet, "/link", p.showLink),
 			p.endpoint(http.MethodPost, "/link", p.answer(p.redeemLink)),
+			p.endpoint(http.MethodGet, "/form", p.showForm),
+			p.endpoint(http.MethodPost, "/form", p.dropForm),
+			p.endpoint(http.MethodGet, "/mfa", p.answer(p.showMFA)),
+			p.endpoint(http.MethodPost, "/mfa", p.answer(p.postMFA)),
 			p.endpoint(http.MethodGet, "/logout", p.showLogout),
-			p.endpoint(http.MethodPost, "/logout", p.logout),
+			p.endpoint(http.MethodPost, "/logout", p.answer(p.logout)),
+			p.endpoint(http.MethodGet, "/sessions", p.answer(p.showSessions)),
+			p.endpoint(http.MethodPost, "/sessions", p.answer(p.endSession)),
+			p.endpoint(http.MethodGet, "/session", c.Gate.ServeSession),
+			p.endpoint(http.MethodGet, "/jwks.json", c.Gate.ServeKeys),
 		},
 		Fail: p.fail,
 	}

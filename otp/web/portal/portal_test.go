@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/gate"
 	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
@@ -22,9 +23,13 @@ const (
 	verify = DefaultPath + "/verify"
 	link   = DefaultPath + "/link"
 	logout = DefaultPath + "/logout"
+	mfa    = DefaultPath + "/mfa"
+
+	sessions = DefaultPath + "/sessions"
 )
 
-// site is a site with its pages and a secret part, /private.
+// site is a site with its pages, a secret part, /private, and one that needs a
+// second factor, /vault.
 type site struct {
 	*webtest.Site
 	pages Config
@@ -50,6 +55,7 @@ func newSiteIn(t testing.TB, options webtest.Options, settings ...setting) *site
 	}}
 	s.pages.Code.Keep = 3
 	options.Protect = []string{"/private"}
+	options.SecondFactor = []gate.SecondFactor{{Paths: []string{"/vault"}, Fresh: 15 * time.Minute}}
 	options.NoKey = true
 	options.Domain = func(c *otp.Config) {
 		c.Throttles = otp.DefaultThrottles()
@@ -70,7 +76,9 @@ func newSiteIn(t testing.TB, options webtest.Options, settings ...setting) *site
 type browser struct {
 	site     *site
 	language string
-	cookies  map[string]string
+	// device is what it says it is.
+	device  string
+	cookies map[string]string
 }
 
 func (s *site) browser() *browser {
@@ -87,6 +95,9 @@ func (b *browser) do(r *http.Request) answer {
 	}
 	if b.language != "" {
 		r.Header.Set("Accept-Language", b.language)
+	}
+	if b.device != "" {
+		r.Header.Set("User-Agent", b.device)
 	}
 	a := answer{b.site.Do(r)}
 	for _, cookie := range a.Cookies() {

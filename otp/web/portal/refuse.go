@@ -71,6 +71,9 @@ func (p *portal) fail(w http.ResponseWriter, r *http.Request, err error) {
 // failPage says what went wrong, and where to go on.
 func (p *portal) failPage(r *http.Request, err error) *page {
 	words := p.words(r)
+	if page := p.formFailPage(r, err); page != nil {
+		return page
+	}
 	status, line := wire.Status(err), words.Page.BadRequest
 	switch {
 	case errors.Is(err, gate.ErrUnchecked):
@@ -104,7 +107,7 @@ func (p *portal) otherAddressPage(words *text.Words) *page {
 
 // asSomebodyElse leads to where one can sign in as somebody else, and back.
 func (p *portal) asSomebodyElse(r *http.Request, words *text.Words) way {
-	return way{p.loginAddress(returnPath(r.URL.RequestURI())), words.Page.SomebodyElse}
+	return p.somebodyElse(words, returnPath(r.URL.RequestURI()))
 }
 
 // uncheckedPage is in place of a page of the app that needs a session.

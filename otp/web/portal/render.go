@@ -24,8 +24,11 @@ var (
 		loginKind:    mustParse("pages/login.html"),
 		signedInKind: mustParse("pages/signedin.html"),
 		verifyKind:   mustParse("pages/verify.html"),
+		factorsKind:  mustParse("pages/factors.html"),
 		linkKind:     mustParse("pages/link.html"),
+		formKind:     mustParse("pages/form.html"),
 		logoutKind:   mustParse("pages/logout.html"),
+		sessionsKind: mustParse("pages/sessions.html"),
 		messageKind:  mustParse("pages/message.html"),
 	}
 )
@@ -63,8 +66,11 @@ const (
 	loginKind kind = iota
 	signedInKind
 	verifyKind
+	factorsKind
 	linkKind
+	formKind
 	logoutKind
+	sessionsKind
 	messageKind
 )
 
@@ -98,10 +104,13 @@ func (*page) Style() template.CSS { return template.CSS(style) }
 func (*page) CarryFragment() template.JS { return template.JS(fragment) }
 
 // leavesSite reports whether the page's form leads on to an address of the
-// app's choice, or to the realm's home. Chromium holds a form-action against redirects after the
-// post too, so that an app which sends people on to another origin (the
-// callback of an OAuth client) could not be signed in to.
-func (p *page) leavesSite() bool { return p.kind == verifyKind || p.kind == linkKind || p.leads }
+// app's choice, to the realm's home, or is answered by the app. Chromium holds a
+// form-action against redirects after the post too, so that an app which sends
+// people on to another origin (the callback of an OAuth client) could not be
+// signed in to.
+func (p *page) leavesSite() bool {
+	return p.kind == verifyKind || p.kind == linkKind || p.kind == formKind || p.leads
+}
 
 func (p *portal) render(w http.ResponseWriter, status int, page *page) {
 	var body bytes.Buffer

@@ -17,7 +17,7 @@ const codeField = "code"
 // showVerify asks for the code, or lets those pass who have opened the link
 // meanwhile.
 func (p *portal) showVerify(w http.ResponseWriter, r *http.Request) {
-	a, ok := p.attempts.read(r)
+	a, ok := p.attempts.read(r, otp.Login)
 	if !ok {
 		p.restart(w)
 		return
@@ -26,7 +26,7 @@ func (p *portal) showVerify(w http.ResponseWriter, r *http.Request) {
 		redirect(w, a.Return)
 		return
 	}
-	page := p.verifyPage(r, a)
+	page := p.verifyPage(r, a, true)
 	if a.Again {
 		page.Notice = page.Words.Page.SentAgain
 	}
@@ -39,14 +39,14 @@ func (p *portal) verify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a, ok := p.attempts.read(r)
+	a, ok := p.attempts.read(r, otp.Login)
 	if !ok {
 		p.restart(w)
 		return nil
 	}
-	code := cleanCode(form.Text(codeField))
+	code, device := cleanCode(form.Text(codeField)), form.Has(deviceField)
 	if !otp.IsCode(code) {
-		return p.refuse(w, p.verifyPage(r, a), errNoCode)
+		return p.refuse(w, p.verifyPage(r, a, device), errNoCode)
 	}
 	v, err := p.service.Verify(r.Context(), otp.VerifyRequest{
 		Presented: p.presented(r, a.Browser),
@@ -56,9 +56,9 @@ func (p *portal) verify(w http.ResponseWriter, r *http.Request) error {
 		Code:      code,
 	})
 	if err != nil {
-		return p.refuse(w, p.verifyPage(r, a), err)
+		return p.refuse(w, p.verifyPage(r, a, device), err)
 	}
-	p.signIn(w, r, v.Session)
+	p.signIn(w, r, v.Session, device)
 	redirect(w, a.Return)
 	return nil
 }
@@ -68,12 +68,14 @@ func (p *portal) presented(r *http.Request, browser string) otp.Presented {
 		ClientIP: wire.CallerOf(r).IP,
 		Browser:  browser,
 		Lifetime: p.SessionLifetime,
+		Device:   wire.Device(r.UserAgent()),
 	}
 }
 
 // signIn gives the browser its new session, and ends the one that it had
-// (OWASP ASVS 5.0 §7.2.4).
-func (p *portal) signIn(w http.ResponseWriter, r *http.Request, x otp.Session) {
+// (OWASP ASVS 5.0 §7.2.4). On a device of the person's own the session outlives
+// the browser's end, and the browser is known from then on.
+func (p *portal) signIn(w http.ResponseWriter, r *http.Request, x otp.Session, device bool) {
 	for _, old := range p.sessions(r) {
 		if old.ID == x.ID {
 			continue // a repeated request
@@ -82,7 +84,13 @@ func (p *portal) signIn(w http.ResponseWriter, r *http.Request, x otp.Session) {
 			p.Logger.Warn("session before this one can't be ended", slog.Any("error", err))
 		}
 	}
+	x.Temporary = !device
 	p.Gate.Cookie.Set(w.Header(), x)
+	if device {
+		if err := p.Gate.Browser.Remember(w.Header(), r, p.service.Handle(x.Address)); err != nil {
+			p.Logger.Warn("browser can't be remembered", slog.Any("error", err))
+		}
+	}
 	p.attempts.clear(w.Header())
 }
 

@@ -53,9 +53,10 @@ func (s *Site) Get(path string, headers ...string) Answer {
 	return s.Do(Request(http.MethodGet, path, "", headers...))
 }
 
-// app repeats the body that it gets, and who it is told is signed in.
+// app repeats the body that it gets, its type, and who it is told is signed in.
 func app(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("X-App", "yes")
+	w.Header().Set("X-Content-Type", r.Header.Get("Content-Type"))
 	w.Header().Set("X-Remote-User", r.Header.Get(gate.RemoteUser))
 	_, err := io.Copy(w, r.Body)
 	return err

@@ -72,6 +72,13 @@ func (s *store) Swap(ctx context.Context, key string, old, next []byte, ttl time
 	return s.Store.Swap(ctx, key, old, next, ttl)
 }
 
+func (s *store) Sessions(ctx context.Context, owner string) ([]otp.SessionRecord, error) {
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	return s.Store.Sessions(ctx, owner)
+}
+
 func (s *store) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := s.err(); err != nil {
 		return nil, err

@@ -53,6 +53,8 @@ type Options struct {
 	ClientIP []otp.Throttle
 	// Protect are the paths of the app that need a session.
 	Protect []string
+	// SecondFactor are those that need one.
+	SecondFactor []gate.SecondFactor
 	// Domain changes what else the domain is configured with.
 	Domain func(*otp.Config)
 	// Frozen stops the clock but for [Site.Advance].
@@ -116,8 +118,10 @@ func New(t testing.TB, o Options, newAPI func(*Site) wire.API) *Site {
 			Sealed: token.NewSealed(s.Service.Keys(), s.Service.Realm(), "cookie"),
 			Now:    s.Now,
 		},
-		Rules:     gate.NewRules([]gate.Protection{{Paths: o.Protect}}, nil, nil),
+		Rules:     gate.NewRules([]gate.Protection{{Paths: o.Protect}}, o.SecondFactor, nil),
 		LoginPath: PagesPath + "/login",
+		FormPath:  PagesPath + "/form",
+		MFAPath:   PagesPath + "/mfa",
 	})
 	api := newAPI(s)
 	s.web = web.NewSite(web.Config{

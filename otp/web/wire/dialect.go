@@ -45,8 +45,8 @@ func (d *Dialect) Start(r *http.Request, s otp.StartRequest) (otp.Started, error
 }
 
 // Verify redeems a code for a session, once it is sure that the session's
-// tokens can be signed: the code would be lost. Purpose and ClientIP are set
-// here. The errors are those of [token.Issuer.Prepare] and
+// tokens can be signed: the code would be lost. Purpose, ClientIP and Device
+// are set here. The errors are those of [token.Issuer.Prepare] and
 // [otp.Service.Verify].
 func (d *Dialect) Verify(r *http.Request, v otp.VerifyRequest) (otp.Verification, error) {
 	if err := d.Issuer.Prepare(r.Context()); err != nil {
@@ -54,5 +54,6 @@ func (d *Dialect) Verify(r *http.Request, v otp.VerifyRequest) (otp.Verification
 	}
 	v.Purpose = otp.Login
 	v.ClientIP = CallerOf(r).IP
+	v.Device = Device(r.UserAgent())
 	return d.Service.Verify(r.Context(), v)
 }

@@ -45,6 +45,8 @@ func Status(err error) int {
 		{ErrPath, http.StatusBadRequest},
 		{ErrNotFound, http.StatusNotFound},
 		{ErrForbidden, http.StatusForbidden},
+		{otp.ErrTaken, http.StatusConflict},
+		{otp.ErrNotKept, http.StatusGone},
 		{otp.ErrThrottled, http.StatusTooManyRequests},
 		{otp.ErrCoolDown, http.StatusTooManyRequests},
 		{otp.ErrUnavailable, http.StatusServiceUnavailable},

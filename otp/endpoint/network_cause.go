@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package sender
+package endpoint
 
 import (
 	"crypto/tls"
@@ -9,9 +9,9 @@ import (
 	"net"
 )
 
-// networkCause returns the part of err that is about the connection and is
+// NetworkCause returns the part of err that is about the connection and is
 // known to quote nothing of what went over it, or nil.
-func networkCause(err error) error {
+func NetworkCause(err error) error {
 	if errors.Is(err, errProxy) {
 		return errProxy
 	}

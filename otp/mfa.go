@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otp
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// errOfFactor is the defect of a caller that would have a second factor's code
+// open a session by itself.
+var errOfFactor = errors.New("a second factor's code is no login's: use StartFactor and Elevate")
+
+// SecondFactors returns the addresses that can prove a second factor for a
+// session, the best first: the person's addresses of the other channel, then
+// their other ones, by what the directory says now. Only where there is none of
+// these it is the address of the session itself. Those that no message can be
+// sent to, or that are denied, are none; an address needn't be allowed to sign
+// in. Where nothing is left it returns none. It returns [ErrUnavailable] in a
+// [RetryError] where the directory can't tell.
+func (s *Service) SecondFactors(ctx context.Context, x Session) ([]Address, error) {
+	var person Person
+	if s.directory != nil {
+		p, err := s.directory.Find(ctx, x.Address)
+		switch {
+		case errors.Is(err, ErrNobody):
+			return nil, nil
+		case err != nil:
+			return nil, &RetryError{Err: errors.Join(ErrUnavailable, err), After: defaultRetryWait}
+		}
+		person = p
+	}
+	var other, same []Address
+	for _, a := range person.Addresses {
+		switch {
+		case sameMailbox(a, x.Address) || !s.reaches(a, person.Groups):
+		case a.channel != x.Address.channel:
+			other = append(other, a)
+		default:
+			same = append(same, a)
+		}
+	}
+	factors := append(other, same...)
+	if len(factors) == 0 && s.reaches(x.Address, person.Groups) {
+		factors = []Address{x.Address}
+	}
+	return factors, nil
+}
+
+// reaches reports whether messages can be sent to an address of somebody in
+// groups.
+func (s *Service) reaches(a Address, groups []string) bool {
+	return s.HasSender(a.channel) && s.isOffered(a) && !s.admission.denies(a, groups)
+}
+
+// sameMailbox reports whether two addresses are read by whoever reads one.
+func sameMailbox(a, b Address) bool {
+	return a.channel == b.channel && a.throttleForm() == b.throttleForm()
+}
+
+// isFactor returns [ErrNoFactor] for an address that can't prove a second
+// factor for a session.
+func (s *Service) isFactor(ctx context.Context, x Session, a Address) error {
+	factors, err := s.SecondFactors(ctx, x)
+	if err != nil {
+		return err
+	}
+	isSame := func(f Address) bool { return f.channel == a.channel && f.canonical == a.canonical }
+	if !slices.ContainsFunc(factors, isSame) {
+		return ErrNoFactor
+	}
+	return nil
+}
+
+// boundTo binds a code to the session that it is asked for in, where a login's
+// is bound to a tenant: it elevates no other one, not even of the same person
+// (OWASP ASVS 5.0 §6.6.2).
+func boundTo(id SessionID) boundTenant { return boundTenant{string(id)} }
+
+// FactorRequest asks for a code that proves a second factor.
+type FactorRequest struct {
+	// Address is one of [Service.SecondFactors].
+	Address  Address
+	Code     CodePolicy
+	ClientIP netip.Addr
+	// Locale is the BCP 47 tag of the message's language, or empty.
+	Locale string
+}
+
+// StartFactor sends a code that proves a second factor for a session: the code
+// is good for that session alone and through its dialect and client alone.
+// Throttles and the failure budget are those that logins with the address have.
+//
+// It returns [ErrNoSession], [ErrNoFactor], or an error of [Service.Start].
+func (s *Service) StartFactor(ctx context.Context, x Session, r FactorRequest) (Started, error) {
+	x, err := s.Current(ctx, x)
+	if err != nil {
+		return Started{}, err
+	}
+	if err := s.isFactor(ctx, x, r.Address); err != nil {
+		return Started{}, err
+	}
+	return s.issue(ctx, StartRequest{
+		Dialect:  x.Dialect,
+		Client:   x.Client,
+		Address:  r.Address,
+		Purpose:  MFA,
+		Form:     FormCode,
+		Code:     r.Code,
+		ClientIP: r.ClientIP,
+		Locale:   r.Locale,
+		Tenant:   x.Tenant,
+	}, boundTo(x.ID), "")
+}
+
+// ElevateRequest presents a code that proves a second factor.
+type ElevateRequest struct {
+	// Address is the one that the code was sent to.
+	Address  Address
+	Code     string
+	ClientIP netip.Addr
+	// Browser names the browser that asks, where that is known: it may
+	// repeat the request within [RepeatWindow] and gets the same session.
+	Browser string
+	// Renewable asks for a refresh secret.
+	Renewable bool
+}
+
+// Elevate redeems a code of [Service.StartFactor]: in one step of the store,
+// as for a login, it counts the attempt, compares, and opens a session that
+// continues x under a new id (OWASP ASVS 5.0 §7.2.4), with the second factor
+// proved now. The new one is the same person's, of the same dialect, client and
+// scope, and ends when x would have. Then x is revoked.
+//
+// The address doesn't become one that has signed in: what the store records of
+// it is under another name ([Guess.Account]).
+//
+// It returns [ErrNoSession], [ErrNoFactor], or an error of [Service.Verify]. It
+// goes on when ctx is cancelled.
+func (s *Service) Elevate(ctx context.Context, x Session, r ElevateRequest) (Verification, error) {
+	handle := s.handle(r.Address)
+	guess := Guess{
+		Handle:  handle,
+		Group:   s.group(x.Dialect, x.Client, r.Address, MFA),
+		Account: s.factorAccount(handle, r.Address),
+	}
+	if IsCode(r.Code) {
+		guess.Tags = s.keys.candidates(s.tagParts(codeTag, x.Dialect, x.Client, r.Address, MFA, boundTo(x.ID), r.Code)...)
+	}
+	current, err := s.Current(ctx, x)
+	switch {
+	case err == nil:
+		x = current
+		if err := s.isFactor(ctx, x, r.Address); err != nil {
+			return Verification{}, err
+		}
+	case errors.Is(err, ErrNoSession) && r.Browser != "" && s.watch.Revoked(x.ID, x.Owner, x.Created):
+		return s.repeatElevation(ctx, x, r, guess)
+	default:
+		return Verification{}, err
+	}
+
+	elevated := x
+	elevated.ID = s.newSessionID(handle)
+	elevated.MFA, elevated.MFAMethod = time.Time{}, string(r.Address.channel) // when, the store says
+	v, err := s.judge(ctx, Presented{
+		ClientIP:  r.ClientIP,
+		Browser:   r.Browser,
+		Lifetime:  time.Until(x.Expires),
+		Renewable: r.Renewable,
+	}, guess, elevated)
+	if err != nil {
+		return Verification{}, err
+	}
+	v.Session.New = false
+	if v.Session.ID != elevated.ID {
+		return v, nil // a repeated request; the first one ends x
+	}
+	if err := s.replace(ctx, x, v.Session); err != nil {
+		return Verification{}, err
+	}
+	return v, nil
+}
+
+// replace ends a session that another one continues. Whoever has ended it
+// meanwhile, on any node, has ended both: then it returns [ErrNoSession].
+func (s *Service) replace(ctx context.Context, old, next Session) error {
+	caughtUp, cancel := s.storeContext(ctx)
+	defer cancel()
+	s.heed(caughtUp)
+	if s.watch.Revoked(old.ID, old.Owner, old.Created) {
+		if err := s.SignOut(ctx, next.ID, next.Expires); err != nil {
+			s.logger.Warn("the continuation of a session that has ended can't be ended", slog.Any("error", err))
+		}
+		return ErrNoSession
+	}
+	if err := s.SignOut(ctx, old.ID, old.Expires); err != nil {
+		s.logger.Warn("the session before its second factor can't be ended", slog.Any("error", err))
+	}
+	return nil
+}
+
+// repeatElevation returns the session that continues x where the same browser
+// opened it just now with the same code, and lost the answer. The guess is
+// made for an account that nobody has, so that it opens nothing.
+func (s *Service) repeatElevation(ctx context.Context, x Session, r ElevateRequest, guess Guess) (Verification, error) {
+	guess.Known = true
+	guess.Account = guess.Handle.Shard() + s.keys.name("account", s.realm, "nobody's")
+	next := x
+	next.ID = s.newSessionID(guess.Handle)
+	v, err := s.judge(ctx, Presented{ClientIP: r.ClientIP, Browser: r.Browser, Lifetime: time.Second}, guess, next)
+	switch {
+	case errors.Is(err, ErrWrong), errors.Is(err, ErrExpired), errors.Is(err, ErrExhausted):
+		return Verification{}, ErrNoSession
+	case err != nil:
+		return Verification{}, err
+	}
+	v.Session, err = s.Current(ctx, v.Session)
+	v.Session.New = false
+	return v, err
+}

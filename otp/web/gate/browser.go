@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gate
+
+import (
+	"crypto/rand"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+const (
+	// browserLifetime is how long a browser is known after a sign-in.
+	browserLifetime = 90 * 24 * time.Hour
+	// maxBrowserHandles is how many addresses a browser is known for.
+	maxBrowserHandles = 4
+
+	browserUse = "browser"
+)
+
+// Browser is a browser that somebody who signed in has called their own
+// device.
+type Browser struct {
+	// ID is random and stays with the browser.
+	ID string `json:"i"`
+	// Issued is when the browser was first known, in Unix seconds.
+	Issued int64 `json:"c"`
+	// SignIns are of the addresses that signed in lately, the newest first.
+	SignIns []SignIn `json:"s"`
+}
+
+// SignIn says that an address signed in with a browser.
+type SignIn struct {
+	// Handle is the store's name of the address.
+	Handle otp.Handle `json:"h"`
+	// At is when it last did, in Unix seconds.
+	At int64 `json:"t"`
+}
+
+// Handles are the addresses that the browser is known for.
+func (b Browser) Handles() []otp.Handle {
+	var handles []otp.Handle
+	for _, in := range b.SignIns {
+		handles = append(handles, in.Handle)
+	}
+	return handles
+}
+
+// BrowserCookie is the cookie of a known browser. It opens nothing: it shows
+// that whoever has it signed in here before, so that a form that is posted with
+// an expired session can be kept. It says nothing readable of anybody, and the
+// app doesn't get it.
+//
+// Signing out leaves it, also signing out everywhere: it is there against being
+// locked out, and without a code or a link nobody gets in with it.
+type BrowserCookie struct {
+	cookie HostCookie
+	now    func() time.Time
+}
+
+func newBrowserCookie(c Config) BrowserCookie {
+	return BrowserCookie{
+		cookie: NewHostCookie(c.Cookie, c.Service.Keys(), browserUse, c.Service.Realm()),
+		now:    c.Cookie.Now,
+	}
+}
+
+// Remember makes the browser of a request known for an address that signs in,
+// or known for longer.
+func (c BrowserCookie) Remember(h http.Header, r *http.Request, handle otp.Handle) error {
+	now := c.now().Unix()
+	b, ok := c.Read(r)
+	if !ok {
+		b = Browser{ID: rand.Text(), Issued: now}
+	}
+	others := slices.DeleteFunc(b.SignIns, func(in SignIn) bool { return in.Handle == handle })
+	b.SignIns = append([]SignIn{{handle, now}}, others...)
+	b.SignIns = b.SignIns[:min(len(b.SignIns), maxBrowserHandles)]
+	return c.cookie.Set(h, b, browserLifetime)
+}
+
+// Read returns the known browser that a request comes from, with the sign-ins
+// that still count.
+func (c BrowserCookie) Read(r *http.Request) (b Browser, ok bool) {
+	if !c.cookie.Read(r, &b) {
+		return Browser{}, false
+	}
+	oldest := c.now().Add(-browserLifetime).Unix()
+	b.SignIns = slices.DeleteFunc(b.SignIns, func(in SignIn) bool { return in.At <= oldest })
+	return b, b.ID != "" && len(b.SignIns) > 0
+}
