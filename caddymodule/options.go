@@ -99,17 +99,6 @@ type Options struct {
 	Assertion string `json:"assertion,omitempty"`
 }
 
-// Protection says that paths need a session. Of several the longest path that
-// matches a request decides.
-type Protection struct {
-	// The paths, each with all below it. `/` means every path.
-	Paths []string `json:"paths"`
-
-	// Groups of the directory, of which somebody must be in one. Default: any
-	// session will do.
-	Groups []string `json:"groups,omitempty"`
-}
-
 // API turns a wire API on.
 type API struct {
 	// `nestauth`, `autional`, `auth0` or `none`.
