@@ -63,6 +63,16 @@ func (s *Service) isOffered(a Address) bool {
 // A directory that can't be asked throws nobody out: the person is who they
 // were when it last could.
 func (s *Service) Current(ctx context.Context, x Session) (Session, error) {
+	x, err := s.CurrentOrPending(ctx, x)
+	if err == nil && x.Pending {
+		return Session{}, ErrPending
+	}
+	return x, err
+}
+
+// CurrentOrPending is [Service.Current] for what a session may be used for
+// before its second factor is proved.
+func (s *Service) CurrentOrPending(ctx context.Context, x Session) (Session, error) {
 	if !time.Now().Before(x.Expires) {
 		return Session{}, ErrNoSession
 	}

@@ -4,6 +4,7 @@ package otp
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -33,6 +34,9 @@ var (
 	ErrNoSession = errors.New("no such session")
 	// ErrNoFactor: a session has no such second factor.
 	ErrNoFactor = errors.New("no such second factor")
+	// ErrPending: the session opens nothing until a second factor is proved.
+	// It is an [ErrNoSession] too, so that nobody takes it for one by mistake.
+	ErrPending = fmt.Errorf("%w: its second factor is yet to be proved", ErrNoSession)
 	// ErrUndeliverable: a sender reports with it that trying again is useless.
 	ErrUndeliverable = errors.New("undeliverable")
 )

@@ -16,40 +16,87 @@ import (
 // open a session by itself.
 var errOfFactor = errors.New("a second factor's code is no login's: use StartFactor and Elevate")
 
-// SecondFactors returns the addresses that can prove a second factor for a
-// session, the best first: the person's addresses of the other channel, then
-// their other ones, by what the directory says now. Only where there is none of
-// these it is the address of the session itself. Those that no message can be
-// sent to, or that are denied, are none; an address needn't be allowed to sign
-// in. Where nothing is left it returns none. It returns [ErrUnavailable] in a
-// [RetryError] where the directory can't tell.
-func (s *Service) SecondFactors(ctx context.Context, x Session) ([]Address, error) {
+// Factors are what can prove a second factor for a session.
+type Factors struct {
+	// Addresses are those that a code can be sent to, the best first.
+	Addresses []Address
+	// TOTP says that an authenticator app can.
+	TOTP bool
+}
+
+// Methods are the factors' methods, the best first.
+func (f Factors) Methods() []FactorMethod {
+	var methods []FactorMethod
+	if f.TOTP {
+		methods = append(methods, TOTPFactor)
+	}
+	for _, a := range f.Addresses {
+		if m := FactorMethod(a.channel); !slices.Contains(methods, m) {
+			methods = append(methods, m)
+		}
+	}
+	return methods
+}
+
+// First returns the best address of a channel, or false.
+func (f Factors) First(c Channel) (Address, bool) {
+	for _, a := range f.Addresses {
+		if a.channel == c {
+			return a, true
+		}
+	}
+	return Address{}, false
+}
+
+// Factors returns what can prove a second factor for a session, of the site's
+// methods: the person's addresses of the other channel, then their other ones,
+// by what the directory says now, and their authenticator app. Only where there
+// is none of these it is the address of the session itself. Where factors must
+// be distinct, none is of the session's channel. Addresses that no message can
+// be sent to, or that are denied, are none; an address needn't be allowed to
+// sign in. Where nothing is left it returns none. It returns [ErrUnavailable]
+// in a [RetryError] where the directory or the store can't tell.
+func (s *Service) Factors(ctx context.Context, x Session) (Factors, error) {
 	var person Person
 	if s.directory != nil {
 		p, err := s.directory.Find(ctx, x.Address)
 		switch {
 		case errors.Is(err, ErrNobody):
-			return nil, nil
+			return Factors{}, nil
 		case err != nil:
-			return nil, directoryUnavailable(err)
+			return Factors{}, directoryUnavailable(err)
 		}
 		person = p
 	}
-	var other, same []Address
+	var f Factors
+	if s.offers(TOTPFactor) {
+		e, err := s.enrolment(ctx, x.Owner)
+		if err != nil {
+			return Factors{}, err
+		}
+		f.TOTP = e.hasTOTP(x)
+	}
+	var same []Address
 	for _, a := range person.Addresses {
 		switch {
-		case sameMailbox(a, x.Address) || !s.reaches(a, person.Groups):
+		case sameMailbox(a, x.Address) || !s.mayProve(a, x, person.Groups):
 		case a.channel != x.Address.channel:
-			other = append(other, a)
+			f.Addresses = append(f.Addresses, a)
 		default:
 			same = append(same, a)
 		}
 	}
-	factors := append(other, same...)
-	if len(factors) == 0 && s.reaches(x.Address, person.Groups) {
-		factors = []Address{x.Address}
+	f.Addresses = append(f.Addresses, same...)
+	if len(f.Addresses) == 0 && !f.TOTP && s.mayProve(x.Address, x, person.Groups) {
+		f.Addresses = []Address{x.Address}
 	}
-	return factors, nil
+	return f, nil
+}
+
+// mayProve reports whether an address of somebody in groups can prove a second
+// factor for a session, whatever others they have.
+func (s *Service) mayProve(a Address, x Session, groups []string) bool {
+	return s.offers(FactorMethod(a.channel)) && (!s.mfa.Distinct || a.channel != x.Address.channel) && s.reaches(a, groups)
 }
 
 // reaches reports whether messages can be sent to an address of somebody in
@@ -66,12 +113,12 @@ func sameMailbox(a, b Address) bool {
 // isFactor returns [ErrNoFactor] for an address that can't prove a second
 // factor for a session.
 func (s *Service) isFactor(ctx context.Context, x Session, a Address) error {
-	factors, err := s.SecondFactors(ctx, x)
+	factors, err := s.Factors(ctx, x)
 	if err != nil {
 		return err
 	}
 	isSame := func(f Address) bool { return f.channel == a.channel && f.canonical == a.canonical }
-	if !slices.ContainsFunc(factors, isSame) {
+	if !slices.ContainsFunc(factors.Addresses, isSame) {
 		return ErrNoFactor
 	}
 	return nil
@@ -84,7 +131,7 @@ func boundTo(id SessionID) boundTenant { return boundTenant{string(id)} }
 
 // FactorRequest asks for a code that proves a second factor.
 type FactorRequest struct {
-	// Address is one of [Service.SecondFactors].
+	// Address is one of [Service.Factors].
 	Address  Address
 	Code     CodePolicy
 	ClientIP netip.Addr
@@ -98,7 +145,7 @@ type FactorRequest struct {
 //
 // It returns [ErrNoSession], [ErrNoFactor], or an error of [Service.Start].
 func (s *Service) StartFactor(ctx context.Context, x Session, r FactorRequest) (Started, error) {
-	x, err := s.Current(ctx, x)
+	x, err := s.CurrentOrPending(ctx, x)
 	if err != nil {
 		return Started{}, err
 	}
@@ -120,7 +167,7 @@ func (s *Service) StartFactor(ctx context.Context, x Session, r FactorRequest) (
 
 // ElevateRequest presents a code that proves a second factor.
 type ElevateRequest struct {
-	// Address is the one that the code was sent to.
+	// Address is the one that the code was sent to, where it was sent.
 	Address  Address
 	Code     string
 	ClientIP netip.Addr
@@ -131,6 +178,11 @@ type ElevateRequest struct {
 	Renewable bool
 	// Device is kept in the session, as [Presented] has it; empty: as before.
 	Device string
+	// Enrol notes in the person's account that they have proved this method.
+	Enrol bool
+	// Trust asks for a token by which the person's next logins from the same
+	// device need no second factor.
+	Trust bool
 }
 
 // Elevate redeems a code of [Service.StartFactor]: in one step of the store,
@@ -154,7 +206,7 @@ func (s *Service) Elevate(ctx context.Context, x Session, r ElevateRequest) (Ver
 	if IsCode(r.Code) {
 		guess.Tags = s.keys.candidates(s.tagParts(codeTag, x.Dialect, x.Client, r.Address, MFA, boundTo(x.ID), r.Code)...)
 	}
-	current, err := s.Current(ctx, x)
+	current, err := s.CurrentOrPending(ctx, x)
 	switch {
 	case err == nil:
 		x = current
@@ -167,16 +219,15 @@ func (s *Service) Elevate(ctx context.Context, x Session, r ElevateRequest) (Ver
 		return Verification{}, err
 	}
 
-	elevated := x
-	elevated.ID = s.newSessionID(handle)
-	elevated.Device = cmp.Or(r.Device, x.Device)
-	elevated.MFA, elevated.MFAMethod = time.Time{}, string(r.Address.channel) // when, the store says
-	v, err := s.judge(ctx, Presented{
-		ClientIP:  r.ClientIP,
-		Browser:   r.Browser,
-		Lifetime:  time.Until(x.Expires),
-		Renewable: r.Renewable,
-	}, guess, elevated)
+	elevated := s.continued(x, handle, FactorMethod(r.Address.channel), r)
+	if r.Enrol {
+		e, err := s.enrolment(ctx, x.Owner)
+		if err != nil {
+			return Verification{}, err
+		}
+		elevated.Enrolled = s.mfa.UserToggle && e.Enabled
+	}
+	v, err := s.judge(ctx, r.presented(x), guess, elevated)
 	if err != nil {
 		return Verification{}, err
 	}
@@ -187,7 +238,23 @@ func (s *Service) Elevate(ctx context.Context, x Session, r ElevateRequest) (Ver
 	if err := s.replace(ctx, x, v.Session); err != nil {
 		return Verification{}, err
 	}
+	s.enrol(ctx, &v, r)
 	return v, nil
+}
+
+// continued returns the session that continues x under a new id, in the shard
+// of handle, once a second factor is proved.
+func (s *Service) continued(x Session, handle Handle, method FactorMethod, r ElevateRequest) Session {
+	x.ID = s.newSessionID(handle)
+	x.Device = cmp.Or(r.Device, x.Device)
+	x.Pending = false
+	x.MFA, x.MFAMethod = time.Time{}, string(method) // when, the store says
+	return x
+}
+
+// presented is what the guess that elevates x presents.
+func (r ElevateRequest) presented(x Session) Presented {
+	return Presented{ClientIP: r.ClientIP, Browser: r.Browser, Lifetime: time.Until(x.Expires), Renewable: r.Renewable}
 }
 
 // replace ends a session that another one continues. Whoever has ended it
@@ -223,7 +290,7 @@ func (s *Service) repeatElevation(ctx context.Context, x Session, r ElevateReque
 	case err != nil:
 		return Verification{}, err
 	}
-	v.Session, err = s.Current(ctx, v.Session)
+	v.Session, err = s.CurrentOrPending(ctx, v.Session)
 	v.Session.New = false
 	return v, err
 }

@@ -67,12 +67,12 @@ func TestSecondFactors(t *testing.T) {
 				}
 				c.Admission = Admission{Allow: patterns(t, tc.allow), Deny: patterns(t, tc.deny)}
 			})
-			factors, err := h.SecondFactors(t.Context(), Session{Address: anyAddress(t, tc.address)})
+			factors, err := h.Factors(t.Context(), Session{Address: anyAddress(t, tc.address)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, a := range factors {
+			for _, a := range factors.Addresses {
 				got = append(got, a.String())
 			}
 			if !slices.Equal(got, tc.want) {
@@ -87,7 +87,7 @@ func TestSecondFactors(t *testing.T) {
 func TestSecondFactorsUnknown(t *testing.T) {
 	h := newHouse(t, func(c *Config) { c.Directory = oneDirectory{err: fmt.Errorf("dial: %w", ErrUnavailable)} })
 	x := h.signedIn(t, "jane@example.com")
-	if factors, err := h.SecondFactors(t.Context(), x); !errors.Is(err, ErrUnavailable) || RetryAfter(err) != 1 || factors != nil {
+	if factors, err := h.Factors(t.Context(), x); !errors.Is(err, ErrUnavailable) || RetryAfter(err) != 1 || factors.Addresses != nil {
 		t.Errorf("%v, %v", factors, err)
 	}
 	if _, err := h.StartFactor(t.Context(), x, FactorRequest{Address: x.Address}); !errors.Is(err, ErrUnavailable) || len(h.store.starts) > 0 {

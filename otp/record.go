@@ -7,7 +7,8 @@ import (
 	"encoding/binary"
 )
 
-// Record is one value of the store that is kept sealed, such as a key.
+// Record is one value of the store that is kept sealed and for ever, such as a
+// key.
 type Record struct {
 	service *Service
 	sealer  *Sealer
@@ -18,6 +19,50 @@ type Record struct {
 func (s *Service) Record(use string) Record {
 	name := s.keys.name("record", s.realm, use)
 	return Record{service: s, sealer: s.keys.Sealer("record " + use), key: name}
+}
+
+// recordOf returns the record that somebody has of a use.
+func (s *Service) recordOf(use, owner string) Record {
+	name := s.keys.name("record", s.realm, use, owner)
+	return Record{service: s, sealer: s.keys.Sealer("record " + use), key: name}
+}
+
+// load returns the record's value, or nil where there is none. exists without
+// a value: none of the secrets opens it.
+func (r Record) load(ctx context.Context) (value []byte, exists bool, err error) {
+	sealed, err := r.get(ctx)
+	if err != nil {
+		return nil, false, unavailable(err)
+	}
+	value, _ = r.open(sealed)
+	return value, sealed != nil, nil
+}
+
+// change replaces the record's value by what next makes of it: of the value as
+// [Record.load] has it, until nobody has changed it meanwhile. Where next
+// returns nil or an error nothing is changed.
+func (r Record) change(ctx context.Context, next func(value []byte, exists bool) ([]byte, error)) error {
+	for {
+		sealed, err := r.get(ctx)
+		if err != nil {
+			return unavailable(err)
+		}
+		value, _ := r.open(sealed)
+		changed, err := next(value, sealed != nil)
+		if err != nil || changed == nil {
+			return err
+		}
+		swapped, err := r.swap(ctx, sealed, r.seal(changed))
+		if err != nil || swapped {
+			return unavailable(err)
+		}
+	}
+}
+
+func (r Record) swap(ctx context.Context, old, next []byte) (bool, error) {
+	ctx, cancel := r.service.storeContext(ctx)
+	defer cancel()
+	return r.service.store.Swap(ctx, r.key, old, next, 0)
 }
 
 // LoadOrCreate returns the record's value. Where there is none that this
@@ -46,9 +91,7 @@ func (r Record) tryLoadOrCreate(ctx context.Context, create func() ([]byte, erro
 			return nil, false, err
 		}
 	}
-	ctx, cancel := r.service.storeContext(ctx)
-	defer cancel()
-	swapped, err := r.service.store.Swap(ctx, r.key, sealed, r.seal(value), 0)
+	swapped, err := r.swap(ctx, sealed, r.seal(value))
 	return value, !swapped, unavailable(err)
 }
 

@@ -41,7 +41,7 @@ func (s *Service) isOwnRefresh(dialect string, id SessionID, secret string) bool
 // with the next secret; the one presented is used up. It returns
 // [ErrNoSession] for what was never given out or has ended, [ErrReused] for a
 // secret that was used before, after which the session is revoked, or
-// [ErrUnavailable] in a [RetryError].
+// [ErrUnavailable] in a [RetryError]. A pending session stays pending.
 func (s *Service) Refresh(ctx context.Context, dialect string, id SessionID, secret string) (Verification, error) {
 	if !id.Valid() || !s.isOwnRefresh(dialect, id, secret) {
 		return Verification{}, ErrNoSession
@@ -64,7 +64,7 @@ func (s *Service) Refresh(ctx context.Context, dialect string, id SessionID, sec
 		return Verification{}, err
 	}
 	// A store doesn't know of the end of all of a subject's sessions.
-	session, err = s.Current(ctx, session)
+	session, err = s.CurrentOrPending(ctx, session)
 	if err != nil {
 		return Verification{}, err
 	}

@@ -39,9 +39,13 @@ type Config struct {
 	// DefaultCountry is the region of numbers that don't begin with +.
 	DefaultCountry string
 	Throttles      Throttles
-	Logger         *slog.Logger
+	// MFA is the site's policy of second factors.
+	MFA    MFAPolicy
+	Logger *slog.Logger
 	// Timeout is the longest that an operation waits for the store.
 	Timeout time.Duration
+	// Now is by what trusted devices expire. Default: [time.Now].
+	Now func() time.Time
 }
 
 // DefaultTimeout is how long a store may take before a request is answered
@@ -65,8 +69,10 @@ type Service struct {
 	countries      []string
 	defaultCountry string
 	throttles      Throttles
+	mfa            MFAPolicy
 	logger         *slog.Logger
 	timeout        time.Duration
+	now            func() time.Time
 
 	outbox, sessions, links *Sealer
 }
@@ -88,14 +94,19 @@ func NewService(c Config) *Service {
 		countries:      c.Countries,
 		defaultCountry: c.DefaultCountry,
 		throttles:      c.Throttles,
+		mfa:            c.MFA,
 		logger:         c.Logger,
 		timeout:        c.Timeout,
+		now:            c.Now,
 		outbox:         c.Keys.Sealer(outboxUse),
 		sessions:       c.Keys.Sealer(sessionUse),
 		links:          c.Keys.Sealer(linkUse),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
 	}
 	if s.timeout == 0 {
 		s.timeout = DefaultTimeout

@@ -42,6 +42,12 @@ type Session struct {
 	// MFAMethod by what; both are zero where none was.
 	MFA       time.Time
 	MFAMethod string
+	// Enrolled says that the person had a second factor turned on when the
+	// session was opened.
+	Enrolled bool
+	// Pending says that the session opens nothing until [Service.Elevate] and
+	// its like continue it: [Service.Current] takes it for none.
+	Pending bool
 	// Temporary says that the browser forgets the session when it is closed.
 	// The sealed cookie alone carries it.
 	Temporary bool
@@ -71,6 +77,8 @@ type sessionDetails struct {
 	// store's clock.
 	MFA       int64  `json:"mfa,omitempty"`
 	MFAMethod string `json:"mm,omitempty"`
+	Enrolled  bool   `json:"en,omitempty"`
+	Pending   bool   `json:"pd,omitempty"`
 
 	// Since and Expires, in Unix ms, are those of the session that this one
 	// continues.
@@ -106,6 +114,8 @@ func (s *Service) sealSession(x Session, lifetime time.Duration, refresh Tag) (S
 		Device:    x.Device,
 		MFA:       unixMilli(x.MFA),
 		MFAMethod: x.MFAMethod,
+		Enrolled:  x.Enrolled,
+		Pending:   x.Pending,
 
 		Since:   unixMilli(x.Since),
 		Expires: unixMilli(x.Expires),
@@ -146,6 +156,8 @@ func (s *Service) unsealSession(r SessionRecord) (Session, error) {
 		MFA:     timeOf(d.MFA),
 
 		MFAMethod: d.MFAMethod,
+		Enrolled:  d.Enrolled,
+		Pending:   d.Pending,
 
 		Since:   r.Since,
 		Created: r.Created,

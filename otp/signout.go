@@ -38,9 +38,13 @@ func (s *Service) Sessions(ctx context.Context, subject string) ([]Session, erro
 }
 
 // SignOutEverywhere ends all sessions of a subject that began before now;
-// longest is how long a session can last.
+// longest is how long a session can last. No device is trusted any more.
 func (s *Service) SignOutEverywhere(ctx context.Context, subject string, longest time.Duration) error {
-	return s.revoke(ctx, Revocation{Owner: s.owner(subject), Lifetime: longest})
+	owner := s.owner(subject)
+	if err := s.revoke(ctx, Revocation{Owner: owner, Lifetime: longest}); err != nil {
+		return err
+	}
+	return s.forgetDevices(ctx, owner)
 }
 
 func (s *Service) revoke(ctx context.Context, r Revocation) error {

@@ -24,7 +24,28 @@ type Presented struct {
 	// Device is kept in the session: a short label of the caller's program,
 	// made of words of ours, never of the request's.
 	Device string
+	// Pending is what becomes of the session of somebody who must prove a
+	// second factor first.
+	Pending PendingRule
+	// Trust is a token of [ElevateRequest].Trust that the device kept, or
+	// empty.
+	Trust string
 }
+
+// PendingRule is what becomes of a session at its opening whose person must
+// prove a second factor: the site demands one of everybody, the directory of
+// them, or they have turned it on themselves.
+type PendingRule int
+
+const (
+	// RefusePending opens none: what signs in has no way to prove a second
+	// factor.
+	RefusePending PendingRule = iota
+	// KeepPending opens it as pending.
+	KeepPending
+	// LeavePending opens it: the gate asks for the second factor.
+	LeavePending
+)
 
 // VerifyRequest presents a code. Dialect, Client, Address and Purpose must be
 // those that it was asked for with; [Service.Elevate] is for those of [MFA].
@@ -46,14 +67,17 @@ type Verification struct {
 	// Refresh renews the session, once; empty unless it was asked for, and
 	// where the request was a repeated one: the first answer has it.
 	Refresh string
+	// Trust is the token that [ElevateRequest].Trust asks for; empty where it
+	// can't be kept.
+	Trust string
 }
 
 // Verify redeems a code for a session, in one step of the store: the attempt
 // is counted before the code is compared. It goes on when ctx is cancelled.
 //
 // It returns [ErrWrong], [ErrExpired], [ErrExhausted], [ErrThrottled],
-// [ErrCoolDown] or [ErrUnavailable], the last three in a [RetryError]; any
-// other error is a defect.
+// [ErrCoolDown] or [ErrUnavailable], the last three in a [RetryError]; or, by
+// [RefusePending], [ErrPending] for the right code; any other error is a defect.
 func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, error) {
 	if r.Purpose == MFA {
 		return Verification{}, errOfFactor
@@ -116,7 +140,19 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 	session.Subject = s.subject(session.Person, session.Address)
 	session.Owner = s.owner(session.Subject)
 	session.Scope, session.Device = p.Scope, p.Device
-	return s.judge(ctx, p, guess, session)
+	due, err := s.prepareFactor(ctx, &session, p)
+	if err != nil {
+		return Verification{}, err
+	}
+	session.Pending = due && p.Pending == KeepPending
+	v, err := s.judge(ctx, p, guess, session)
+	if err == nil && due && p.Pending == RefusePending {
+		err = s.refusePending(ctx, v.Session)
+	}
+	if err != nil {
+		return Verification{}, err
+	}
+	return v, nil
 }
 
 // judge has the store judge a guess and open the session in the same step.

@@ -105,6 +105,9 @@ type PageWords struct {
 
 	// MFATitle and what follows are for a second factor; {address} is masked.
 	MFATitle, MFALead, MFASend, MFASent, MFAConfirm string
+	// MFAChoose is MFALead where there is an authenticator app too, MFAApp the
+	// button for it, and MFAAppLead asks for its code.
+	MFAChoose, MFAApp, MFAAppLead string
 	// NoFactor says that there is nothing to send a code to.
 	NoFactor string
 	// NotForSiteTitle and NotForSite are for who is signed in at another site

@@ -147,13 +147,24 @@ func (i *Issuer) Sign(ctx context.Context, typ Type, claims map[string]any) (str
 // Authenticate returns the session that an access token proves. It returns
 // [ErrInvalid] for anything that isn't an access token of this realm,
 // [ErrExpired] for one that is too old, [otp.ErrNoSession] where the session
-// has ended before, or an error of the store.
+// has ended before, [otp.ErrPending] where its second factor is yet to be
+// proved, or an error of the store.
 func (i *Issuer) Authenticate(ctx context.Context, raw string) (otp.Session, error) {
 	x, err := i.ParseAccess(ctx, raw)
 	if err != nil {
 		return otp.Session{}, err
 	}
 	return i.service.Current(ctx, x)
+}
+
+// AuthenticateOrPending is [Issuer.Authenticate] for what a session may be used
+// for before its second factor is proved.
+func (i *Issuer) AuthenticateOrPending(ctx context.Context, raw string) (otp.Session, error) {
+	x, err := i.ParseAccess(ctx, raw)
+	if err != nil {
+		return otp.Session{}, err
+	}
+	return i.service.CurrentOrPending(ctx, x)
 }
 
 // Issued reports whether a bearer token is an access token of this realm,

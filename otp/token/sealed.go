@@ -28,7 +28,7 @@ func NewSealed(keys *otp.Keys, realm, use string) *Sealed {
 }
 
 // sealedVersion is the first byte of a sealed session's plain form.
-const sealedVersion = 3
+const sealedVersion = 4
 
 // Seal returns the session and when it was last seen as base64url text.
 func (s *Sealed) Seal(x otp.Session, seen time.Time) string {
@@ -38,7 +38,9 @@ func (s *Sealed) Seal(x otp.Session, seen time.Time) string {
 		b = binary.AppendVarint(b, t.UnixMilli())
 	}
 	b = appendOptionalTime(b, x.MFA)
-	b = appendFlag(b, x.Temporary)
+	for _, flag := range [...]bool{x.Temporary, x.Enrolled, x.Pending} {
+		b = appendFlag(b, flag)
+	}
 	for _, text := range [...]string{
 		string(x.ID), x.Owner, x.Subject, string(x.Address.Channel()), x.Address.String(),
 		string(x.Method), x.Dialect, x.Client, x.Tenant, x.Scope, x.MFAMethod,
@@ -101,7 +103,7 @@ func (s *Sealed) Open(text string) (x otp.Session, seen time.Time, current bool,
 	r := sealedReader{rest: b[1:]}
 	x.Created, x.Expires, x.Since, seen = r.time(), r.time(), r.time(), r.time()
 	x.MFA = r.optionalTime()
-	x.Temporary = r.flag()
+	x.Temporary, x.Enrolled, x.Pending = r.flag(), r.flag(), r.flag()
 	x.ID = otp.SessionID(r.text())
 	x.Owner, x.Subject = r.text(), r.text()
 	channel := otp.Channel(r.text())

@@ -11,16 +11,37 @@ import (
 )
 
 // hasFactor reports whether a session has the second factor that is needed: by
-// the path's rule, recently enough; or because the directory demands it of the
-// person wherever a session is needed.
-func (n Need) hasFactor(x otp.Session, now time.Time) bool {
+// the path's rule, recently enough; or because it is demanded of the session
+// wherever one is needed.
+func (n Need) hasFactor(x otp.Session, demanded bool, now time.Time) bool {
 	switch {
-	case !n.SecondFactor && !(n.Session && x.Person.MFA):
+	case !n.SecondFactor && !(n.Session && demanded):
 		return true
 	case x.MFA.IsZero():
 		return false
 	}
 	return n.Fresh == 0 || now.Sub(x.MFA) <= n.Fresh
+}
+
+// hasFactor is [Need.hasFactor], where the directory, the site or the person's
+// own choice demands the factor.
+func (g *Gate) hasFactor(n Need, x otp.Session) bool {
+	return n.hasFactor(x, x.Person.MFA || g.Service.DemandsFactor(x), g.Cookie.Now())
+}
+
+// countsForNothing reports whether a session lacks the second factor without
+// which it is nobody's on open paths too: an app that everybody reaches goes by
+// who is signed in.
+func (g *Gate) countsForNothing(x otp.Session) bool {
+	return x.MFA.IsZero() && g.Service.DemandsFactor(x)
+}
+
+// refusePending answers a program whose session's second factor is yet to be
+// proved (RFC 9470 §3).
+func (g *Gate) refusePending(w http.ResponseWriter) {
+	wire.SetPrivate(w.Header())
+	w.Header().Set("WWW-Authenticate", `Bearer realm="`+g.Service.Realm()+`", error="insufficient_user_authentication"`)
+	writeProblem(w, http.StatusUnauthorized, factorNeeded, way{"code", "MFA_REQUIRED"})
 }
 
 const factorNeeded = "a second factor is needed"

@@ -35,6 +35,9 @@ type Config struct {
 	// keep their tokens. The app may have its own of these names; it doesn't
 	// get ours.
 	TokenCookies []string
+	// TrustCookie is the name of the one in which they keep that their device
+	// is trusted, or empty. The app doesn't get ours either.
+	TrustCookie string
 	// HiddenCookies are names of further cookies of ours that the app has no
 	// business with.
 	HiddenCookies []string
@@ -82,10 +85,16 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	refuseTunnel(r.Header)
 	visitor, err := g.Identify(r)
 	need := g.need(r)
+	if visitor.SignedIn() && !need.Session && g.countsForNothing(visitor.Session) {
+		visitor = Visitor{}
+	}
 	if need.Session && !visitor.SignedIn() {
 		switch {
 		case err != nil:
 			g.failUnchecked(w, r, err)
+			return nil
+		case visitor.pending && !mayPassAsPreflight(r) && !wantsPage(r) && !isGRPC(r):
+			g.refusePending(w)
 			return nil
 		case !mayPassAsPreflight(r):
 			g.refuse(w, r)
@@ -98,7 +107,7 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 		case !need.admits(visitor.Session.Person):
 			g.forbid(w, r)
 			return nil
-		case !need.hasFactor(visitor.Session, g.Cookie.Now()):
+		case !g.hasFactor(need, visitor.Session):
 			return g.demandFactor(w, r, visitor, next)
 		}
 		if err := g.tell(r.Context(), r.Header, visitor.Session); err != nil {
@@ -178,7 +187,8 @@ func refuseTunnel(h http.Header) {
 
 // isOurCookie reports whether the app has no business with a cookie.
 func (g *Gate) isOurCookie(name, value string) bool {
-	return slices.Contains(g.hidden, name) || slices.Contains(g.TokenCookies, name) && g.Issuer.Names(value)
+	return slices.Contains(g.hidden, name) || slices.Contains(g.TokenCookies, name) && g.Issuer.Names(value) ||
+		g.TrustCookie != "" && name == g.TrustCookie && g.Service.IsTrust(value)
 }
 
 // Visitor is who makes a request.
@@ -189,6 +199,9 @@ type Visitor struct {
 	Bearer bool
 
 	renew bool
+	// pending is true where a token is of a session whose second factor is yet
+	// to be proved.
+	pending bool
 }
 
 // SignedIn reports whether the visitor has a session.
@@ -215,7 +228,7 @@ func (g *Gate) Identify(r *http.Request) (Visitor, error) {
 	}
 	for _, name := range g.TokenCookies {
 		if value, ok := wire.SoleCookie(r, name); ok {
-			if visitor, _, err := g.byToken(r, value); visitor.SignedIn() || err != nil {
+			if visitor, _, err := g.byToken(r, value); visitor.SignedIn() || visitor.pending || err != nil {
 				return visitor, err
 			}
 		}
@@ -231,7 +244,7 @@ func (g *Gate) byToken(r *http.Request, raw string) (visitor Visitor, ours bool,
 	case err == nil:
 		return Visitor{Session: x, Bearer: true}, true, nil
 	case errors.Is(err, otp.ErrNoSession):
-		return Visitor{}, true, nil
+		return Visitor{pending: errors.Is(err, otp.ErrPending)}, true, nil
 	case errors.Is(err, token.ErrInvalid), errors.Is(err, token.ErrExpired):
 		return Visitor{}, false, nil
 	}

@@ -37,6 +37,9 @@ type attempt struct {
 	Return string `json:"r"`
 	// Browser lets the same browser repeat a request whose answer was lost.
 	Browser string `json:"b"`
+	// TOTP says that an authenticator app is asked for the code: there is no
+	// address.
+	TOTP bool `json:"o,omitempty"`
 	// Again is set once another message was asked for.
 	Again bool `json:"n,omitempty"`
 	// Expires is in Unix seconds.
@@ -81,6 +84,9 @@ func (s attempts) clear(h http.Header) { s.cookie.Clear(h) }
 func (s attempts) read(r *http.Request, purpose otp.Purpose) (a attempt, ok bool) {
 	if !s.cookie.Read(r, &a) || s.now().Unix() >= a.Expires || cmp.Or(a.Purpose, otp.Login) != purpose {
 		return a, false
+	}
+	if a.TOTP {
+		return a, a.Purpose == otp.MFA
 	}
 	var err error
 	a.address, err = s.service.ParseAddress(a.Channel, a.Typed)

@@ -49,7 +49,11 @@ func (p *portal) redeemLink(w http.ResponseWriter, r *http.Request) error {
 		p.refuseLink(w, r, l)
 		return nil
 	}
-	v, err := p.service.VerifyLink(r.Context(), l, p.presented(r, browser))
+	presented := p.presented(r, browser)
+	if l.Dialect != Name {
+		presented.Pending = otp.RefusePending // its clients get tokens that no gate sees
+	}
+	v, err := p.service.VerifyLink(r.Context(), l, presented)
 	switch {
 	case err == nil:
 	case errors.Is(err, otp.ErrWrong), errors.Is(err, otp.ErrExpired), errors.Is(err, otp.ErrExhausted):
@@ -63,7 +67,7 @@ func (p *portal) redeemLink(w http.ResponseWriter, r *http.Request) error {
 		finish(w, r, l, v)
 		return nil
 	}
-	redirect(w, linkReturn(l))
+	redirect(w, p.onward(v.Session, linkReturn(l)))
 	return nil
 }
 

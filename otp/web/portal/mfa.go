@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/text"
@@ -16,8 +17,11 @@ import (
 
 // factorField is which of the addresses offered a code is to be sent to,
 // counted from 0. The addresses themselves aren't shown to whoever has no more
-// than the session.
-const factorField = "to"
+// than the session. Or it says appFactor.
+const (
+	factorField = "to"
+	appFactor   = "totp"
+)
 
 // showMFA asks where to send the code of a second factor, or, without a
 // [gate.ReturnParameter], for the one that was sent. Without a session it leads
@@ -30,10 +34,11 @@ func (p *portal) showMFA(w http.ResponseWriter, r *http.Request) error {
 		return p.leadToLogin(w, back, err)
 	}
 	if a, ok := p.attempts.read(r, otp.MFA); ok && a.Session == x.ID && !query.Has(gate.ReturnParameter) {
-		page, err := p.factorPage(r, x, a)
+		factors, err := p.service.Factors(r.Context(), x)
 		if err != nil {
 			return err
 		}
+		page := p.factorPage(r, factors, a)
 		if a.Again {
 			page.Notice = page.Words.Page.SentAgain
 		}
@@ -70,11 +75,11 @@ func (p *portal) postMFA(w http.ResponseWriter, r *http.Request) error {
 		redirect(w, p.mfaAddress(a.Return))
 		return nil
 	}
-	if form.Has(againField) {
+	if form.Has(againField) && !a.TOTP {
 		a.Again = true
 		return p.startFactor(w, r, x, a)
 	}
-	return p.elevate(w, r, x, a, cleanCode(form.Text(codeField)))
+	return p.elevate(w, r, x, a, form.Text(codeField))
 }
 
 // sendFactor has a code sent to one of the addresses offered.
@@ -83,25 +88,38 @@ func (p *portal) sendFactor(w http.ResponseWriter, r *http.Request, nth, back st
 	if err != nil {
 		return p.leadToLogin(w, back, err)
 	}
-	factors, err := p.service.SecondFactors(r.Context(), x)
+	factors, err := p.service.Factors(r.Context(), x)
 	if err != nil {
 		return p.offerFactors(w, r, x, back, err)
 	}
+	if nth == appFactor && factors.TOTP {
+		return p.askApp(w, x, back)
+	}
 	n, err := strconv.Atoi(nth)
-	if err != nil || n < 0 || n >= len(factors) {
+	if err != nil || n < 0 || n >= len(factors.Addresses) {
 		redirect(w, p.mfaAddress(back)) // they have changed meanwhile
 		return nil
 	}
 	return p.startFactor(w, r, x, attempt{
 		Purpose: otp.MFA,
 		Session: x.ID,
-		Channel: factors[n].Channel(),
-		Typed:   factors[n].Delivery(),
+		Channel: factors.Addresses[n].Channel(),
+		Typed:   factors.Addresses[n].Delivery(),
 		Form:    otp.FormCode,
 		Return:  back,
 		Browser: newBrowser(),
-		address: factors[n],
+		address: factors.Addresses[n],
 	})
+}
+
+// askApp leads to where the code of an authenticator app is typed.
+func (p *portal) askApp(w http.ResponseWriter, x otp.Session, back string) error {
+	a := attempt{Purpose: otp.MFA, Session: x.ID, TOTP: true, Return: back, Browser: newBrowser()}
+	if err := p.attempts.set(w.Header(), a); err != nil {
+		return err
+	}
+	redirect(w, MFAPath(p.Path))
+	return nil
 }
 
 // startFactor has a code sent and gives the attempt to the browser.
@@ -128,17 +146,24 @@ func (p *portal) startFactor(w http.ResponseWriter, r *http.Request, x otp.Sessi
 
 // elevate redeems a code and gives the browser the session that has the second
 // factor.
-func (p *portal) elevate(w http.ResponseWriter, r *http.Request, x otp.Session, a attempt, code string) error {
-	if !otp.IsCode(code) {
-		return p.refuseFactor(w, r, x, a, errNoCode)
-	}
-	v, err := p.service.Elevate(r.Context(), x, otp.ElevateRequest{
+func (p *portal) elevate(w http.ResponseWriter, r *http.Request, x otp.Session, a attempt, typed string) error {
+	request := otp.ElevateRequest{
 		Address:  a.address,
-		Code:     code,
+		Code:     cleanCode(typed),
 		ClientIP: wire.CallerOf(r).IP,
 		Browser:  a.Browser,
 		Device:   wire.Device(r.UserAgent()),
-	})
+	}
+	elevate := p.service.Elevate
+	switch recovery := strings.TrimSpace(typed); {
+	case a.TOTP && otp.IsRecoveryCode(recovery):
+		request.Code, elevate = recovery, p.service.ElevateRecovery
+	case !otp.IsCode(request.Code):
+		return p.refuseFactor(w, r, x, a, errNoCode)
+	case a.TOTP:
+		elevate = p.service.ElevateTOTP
+	}
+	v, err := elevate(r.Context(), x, request)
 	if err != nil {
 		return p.refuseFactor(w, r, x, a, err)
 	}
@@ -160,11 +185,11 @@ func (p *portal) refuseFactor(w http.ResponseWriter, r *http.Request, x otp.Sess
 		redirect(w, p.mfaAddress(a.Return))
 		return nil
 	}
-	page, failure := p.factorPage(r, x, a)
-	if failure != nil {
+	factors, failure := p.service.Factors(r.Context(), x)
+	if failure != nil && !errors.Is(err, otp.ErrUnavailable) {
 		return failure
 	}
-	return p.refuse(w, page, err)
+	return p.refuse(w, p.factorPage(r, factors, a), err)
 }
 
 // browserSession returns the session of the browser's own cookie, the only one
@@ -210,19 +235,21 @@ func (p *portal) mfaAddress(back string) string {
 type factorsBody struct {
 	Action, ReturnTo string
 	// Labels are those of the buttons, one for each address.
-	Labels      []string
+	Labels []string
+	// App is the label of the one for an authenticator app, or empty.
+	App         string
 	OtherAction string
 }
 
 // offerFactors asks where to send a code, and says what was wrong unless err
 // is nil.
 func (p *portal) offerFactors(w http.ResponseWriter, r *http.Request, x otp.Session, back string, err error) error {
-	factors, failure := p.service.SecondFactors(r.Context(), x)
+	factors, failure := p.service.Factors(r.Context(), x)
 	if failure != nil {
 		return failure
 	}
 	words := p.words(r)
-	if len(factors) == 0 {
+	if len(factors.Methods()) == 0 {
 		page := p.messagePage(words, words.Page.MFATitle, words.Page.NoFactor, toStart(words), p.somebodyElse(words, back))
 		p.render(w, http.StatusForbidden, page)
 		return nil
@@ -230,7 +257,10 @@ func (p *portal) offerFactors(w http.ResponseWriter, r *http.Request, x otp.Sess
 	page := p.page(words, factorsKind, words.Page.MFATitle)
 	page.Text = []string{words.Page.MFALead}
 	body := factorsBody{Action: MFAPath(p.Path), ReturnTo: back, OtherAction: p.somebodyElse(words, back).Address}
-	for _, a := range factors {
+	if factors.TOTP {
+		page.Text, body.App = []string{words.Page.MFAChoose}, words.Page.MFAApp
+	}
+	for _, a := range factors.Addresses {
 		body.Labels = append(body.Labels, text.Fill(words.Page.MFASend, "address", a.Masked()))
 	}
 	page.Body = body
@@ -250,24 +280,19 @@ func (p *portal) somebodyElse(words *text.Words, back string) way {
 }
 
 // factorPage asks for the code of an attempt to prove a second factor.
-func (p *portal) factorPage(r *http.Request, x otp.Session, a attempt) (*page, error) {
-	factors, err := p.service.SecondFactors(r.Context(), x)
-	if err != nil {
-		return nil, err
-	}
+func (p *portal) factorPage(r *http.Request, factors otp.Factors, a attempt) *page {
 	words := p.words(r)
 	page := p.page(words, verifyKind, words.Page.VerifyTitle)
-	page.Text = []string{text.Fill(words.Page.MFASent, "address", a.address.Masked()), words.Page.EnterCode}
-	body := verifyBody{
-		Action:      MFAPath(p.Path),
-		Label:       words.Page.MFAConfirm,
-		AgainAction: MFAPath(p.Path),
-		AgainLabel:  words.Page.Resend,
-		AsksCode:    true,
+	body := verifyBody{Action: MFAPath(p.Path), Label: words.Page.MFAConfirm, AsksCode: true}
+	if a.TOTP {
+		page.Text = []string{words.Page.MFAAppLead}
+	} else {
+		page.Text = []string{text.Fill(words.Page.MFASent, "address", a.address.Masked()), words.Page.EnterCode}
+		body.AgainAction, body.AgainLabel = MFAPath(p.Path), words.Page.Resend
 	}
-	if len(factors) > 1 {
+	if len(factors.Addresses) > 1 || factors.TOTP && len(factors.Addresses) > 0 {
 		body.OtherAction = p.mfaAddress(a.Return)
 	}
 	page.Body = body
-	return page, nil
+	return page
 }

@@ -85,7 +85,7 @@ func (p *portal) signedInPage(r *http.Request, x otp.Session, back string) *page
 	page := p.page(words, signedInKind, words.Page.SignedInTitle)
 	page.Text = []string{text.Fill(words.Page.SignedIn, "address", x.Address.String())}
 	page.Body = signedInBody{
-		Next:        back,
+		Next:        p.onward(x, back),
 		OtherAction: p.Path + "/logout?" + url.Values{gate.ReturnParameter: {back}}.Encode(),
 		Sessions:    SessionsPath(p.Path),
 	}

@@ -22,8 +22,8 @@ func (p *portal) showVerify(w http.ResponseWriter, r *http.Request) {
 		p.restart(w)
 		return
 	}
-	if _, ok := p.signedIn(r); ok {
-		redirect(w, a.Return)
+	if x, ok := p.signedIn(r); ok {
+		redirect(w, p.onward(x, a.Return))
 		return
 	}
 	page := p.verifyPage(r, a, true)
@@ -59,7 +59,7 @@ func (p *portal) verify(w http.ResponseWriter, r *http.Request) error {
 		return p.refuse(w, p.verifyPage(r, a, device), err)
 	}
 	p.signIn(w, r, v.Session, device)
-	redirect(w, a.Return)
+	redirect(w, p.onward(v.Session, a.Return))
 	return nil
 }
 
@@ -69,7 +69,17 @@ func (p *portal) presented(r *http.Request, browser string) otp.Presented {
 		Browser:  browser,
 		Lifetime: p.SessionLifetime,
 		Device:   wire.Device(r.UserAgent()),
+		Pending:  otp.LeavePending,
 	}
+}
+
+// onward is where somebody who is signed in goes on to a path: by way of the
+// second factor, where they are nobody without.
+func (p *portal) onward(x otp.Session, back string) string {
+	if x.MFA.IsZero() && p.service.DemandsFactor(x) {
+		return p.mfaAddress(back)
+	}
+	return back
 }
 
 // signIn gives the browser its new session, and ends the one that it had

@@ -173,6 +173,7 @@ func (s *Site) config(o Options) otp.Config {
 		Countries: []string{"DE", "CN"},
 		Throttles: otp.Throttles{Address: otp.DefaultThrottles().Address, ClientIP: o.ClientIP},
 		Timeout:   time.Minute,
+		Now:       s.Now,
 	}
 	if o.SMS {
 		c.Senders[otp.SMS] = []otp.Sender{&s.outbox}

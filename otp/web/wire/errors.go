@@ -45,6 +45,7 @@ func Status(err error) int {
 		{ErrPath, http.StatusBadRequest},
 		{ErrNotFound, http.StatusNotFound},
 		{ErrForbidden, http.StatusForbidden},
+		{otp.ErrPending, http.StatusForbidden},
 		{otp.ErrTaken, http.StatusConflict},
 		{otp.ErrNotKept, http.StatusGone},
 		{otp.ErrThrottled, http.StatusTooManyRequests},
