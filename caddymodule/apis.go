@@ -38,6 +38,15 @@ func (o *Options) tokenCookies() []string {
 	return nil
 }
 
+// trustCookie is the one in which an API's browser clients keep that their
+// device is trusted.
+func (o *Options) trustCookie() string {
+	if o.tokenCookies() == nil {
+		return ""
+	}
+	return nestauth.TrustCookie
+}
+
 // newAPIs returns the pages, first, and the wire APIs that are on. home is the
 // address of the pages where the realm signs in, or "".
 func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate.Gate, path, home string, logger *slog.Logger) []wire.API {
@@ -67,6 +76,7 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 				Dialect:        base,
 				LongestSession: h.longestSession(),
 				SecureCookies:  service.PublicURL().Scheme == "https",
+				SendNeedsToken: api.SendRequires != "",
 			}))
 		case "autional":
 			apis = append(apis, autional.New(autional.Config{Dialect: base, PagesPath: path}))

@@ -16,7 +16,7 @@ import (
 // siteOptions are the words of a site's block, for the error of an unknown one.
 var siteOptions = []string{
 	"public_url", "path", "api", "protect", "public", "require_mfa", "allow", "deny", "directory", "email", "sms", "sms_countries",
-	"default_country", "send", "code", "throttle", "session", "token", "header", "assertion",
+	"default_country", "send", "code", "throttle", "session", "token", "mfa", "header", "assertion",
 }
 
 // parse reads one site option, whose word the dispenser is at, and judges
@@ -68,6 +68,8 @@ func (o *Options) parse(d *caddyfile.Dispenser) (err error) {
 		o.Session, err = parseSession(d, o.PublicURL)
 	case "token":
 		o.Token, err = parseToken(d)
+	case "mfa":
+		o.MFA, err = parseMFA(d)
 	case "header":
 		err = o.parseHeader(d)
 	case "assertion":
@@ -112,6 +114,7 @@ func allChecked(d *caddyfile.Dispenser, arguments string, check func(string) err
 //	api nestauth|autional|auth0|none {
 //		exclusive
 //		origin <url>...
+//		send_requires token
 //		client <id> {
 //			...
 //		}
@@ -126,8 +129,11 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 	}
 	line := placeOf(d)
 	words := []string{"exclusive", "origin"}
-	if api.Name == "auth0" {
+	switch api.Name {
+	case "auth0":
 		words = append(words, "client")
+	case "nestauth":
+		words = append(words, "send_requires")
 	}
 	block := newBlockRepeating(d, "client")
 	for block.next() {
@@ -137,6 +143,11 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 			api.Exclusive, err = true, none(d)
 		case "origin":
 			api.Origins, err = allChecked(d, "<url>...", checkOrigin)
+		case "send_requires":
+			if api.Name != "nestauth" {
+				return d.Errf("only api nestauth has send_requires; remove this one")
+			}
+			api.SendRequires, err = checked(d, "token", checkSendRequires)
 		case "client":
 			if api.Name != "auth0" {
 				return d.Errf("only api auth0 has clients; remove this one")

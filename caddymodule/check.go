@@ -177,6 +177,10 @@ func checkSend(form string) error {
 	return checkWord("send", form, string(otp.FormCode), string(otp.FormLink), string(otp.FormBoth))
 }
 
+func checkSendRequires(what string) error {
+	return checkWord("send_requires", what, "token")
+}
+
 func checkClientType(kind string) error {
 	return checkWord("type", kind, "regular", "spa", "native")
 }
@@ -229,6 +233,14 @@ func (api API) check() error {
 	}
 	if api.Name != "auth0" && len(api.Clients) > 0 {
 		return errors.New("only api auth0 has clients; remove them")
+	}
+	if api.Name != "nestauth" && api.SendRequires != "" {
+		return errors.New("only api nestauth has send_requires; remove it")
+	}
+	if api.SendRequires != "" {
+		if err := unlessPlaceholder(api.SendRequires, checkSendRequires); err != nil {
+			return err
+		}
 	}
 	for _, origin := range api.Origins {
 		if err := unlessPlaceholder(origin, checkOrigin); err != nil {

@@ -86,6 +86,10 @@ type Options struct {
 	// The tokens of the wire APIs.
 	Token *Token `json:"token,omitempty"`
 
+	// Second factors. Default: they are there for who needs one, by the
+	// methods that the site has senders for and by authenticator apps.
+	MFA *MFA `json:"mfa,omitempty"`
+
 	// The headers that tell the app who is signed in. Default: `Remote-User`
 	// says `user`, `Remote-Email` `email`, `Remote-Phone` `phone`,
 	// `Remote-Groups` `groups` and `Remote-Subject` `subject`. These five are
@@ -112,6 +116,10 @@ type API struct {
 	// The foreign web origins (`https://spa.example.com`) whose pages may
 	// call the API.
 	Origins []string `json:"origins,omitempty"`
+
+	// What `nestauth` sends codes for: `token` is for callers with a token of
+	// this realm alone. Default: for everybody.
+	SendRequires string `json:"send_requires,omitempty"`
 
 	// The applications of `auth0`; it needs at least one.
 	Clients []Client `json:"clients,omitempty"`
@@ -222,6 +230,7 @@ func (o Options) over(defaults Options) Options {
 	o.Throttles = nearerThrottles(o.Throttles, defaults.Throttles)
 	o.Session = nearer(o.Session, defaults.Session)
 	o.Token = nearer(o.Token, defaults.Token)
+	o.MFA = nearer(o.MFA, defaults.MFA)
 	o.Headers = nearerList(o.Headers, defaults.Headers)
 	o.Assertion = nearer(o.Assertion, defaults.Assertion)
 	return o

@@ -255,6 +255,8 @@ func withOption(t *testing.T, field reflect.StructField, text string) Options {
 		value.Set(reflect.ValueOf(&Session{Cookie: text}))
 	case reflect.TypeFor[*Token]():
 		value.Set(reflect.ValueOf(&Token{Lifetime: caddy.Duration(len(text))}))
+	case reflect.TypeFor[*MFA]():
+		value.Set(reflect.ValueOf(&MFA{Issuer: text}))
 	default:
 		t.Fatalf("%s: say here what a %s can be", field.Name, field.Type)
 	}
@@ -317,7 +319,7 @@ func TestSitesDoNotShareWhatTheyResolve(t *testing.T) {
 	t.Setenv("OTP_TEST_DOMAIN", "localhost.example")
 	t.Setenv("OTP_TEST_ALLOWED", "alice@example.com bob@example.com")
 	config := jsonOf(t, caddyfileOf(
-		"allow {env.OTP_TEST_ALLOWED}\nsession {\n\tdomain {env.OTP_TEST_DOMAIN}\n}\napi auth0 {\n\tclient {env.OTP_TEST_DOMAIN}\n}\nemail log insecure\nheader {env.OTP_TEST_DOMAIN} user",
+		"allow {env.OTP_TEST_ALLOWED}\nsession {\n\tdomain {env.OTP_TEST_DOMAIN}\n}\nmfa {\n\tissuer {env.OTP_TEST_DOMAIN}\n}\napi auth0 {\n\tclient {env.OTP_TEST_DOMAIN}\n}\nemail log insecure\nheader {env.OTP_TEST_DOMAIN} user",
 		"public_url https://a.localhost.example", "public_url https://b.localhost.example"))
 	handlers, err := provision(t, config)
 	if err != nil {
@@ -329,6 +331,9 @@ func TestSitesDoNotShareWhatTheyResolve(t *testing.T) {
 	}
 	if want := []string{"alice@example.com", "bob@example.com"}; !slices.Equal(a.Allow, want) || !slices.Equal(b.Allow, want) {
 		t.Errorf("allow is %q and %q", a.Allow, b.Allow)
+	}
+	if a.MFA == b.MFA || a.MFA.Issuer != "localhost.example" || b.MFA.Issuer != "localhost.example" {
+		t.Errorf("mfa is %+v and %+v", a.MFA, b.MFA)
 	}
 	if a.Session == b.Session || a.Session.Domain != "localhost.example" || b.Session.Domain != "localhost.example" {
 		t.Errorf("session is %+v and %+v", a.Session, b.Session)

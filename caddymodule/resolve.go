@@ -18,6 +18,11 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 		"send":            &o.Send,
 		"assertion":       &o.Assertion,
 	}
+	if o.MFA != nil {
+		mfa := *o.MFA // shared with other sites
+		o.MFA = &mfa
+		texts["mfa issuer"] = &mfa.Issuer
+	}
 	if o.Session != nil {
 		session := *o.Session // shared with other sites
 		o.Session = &session
@@ -68,6 +73,9 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 }
 
 func (api *API) resolve(repl *caddy.Replacer) error {
+	if err := replaceAll(repl, map[string]*string{"send_requires": &api.SendRequires}); err != nil {
+		return err
+	}
 	if err := replaceList(repl, "origin", &api.Origins); err != nil {
 		return err
 	}

@@ -53,6 +53,7 @@ func (h *Handler) newService(ctx caddy.Context, app *App, realm string, publicUR
 		Countries:      h.SMSCountries,
 		DefaultCountry: h.DefaultCountry,
 		Throttles:      throttles(h.Throttles),
+		MFA:            h.mfaPolicy(),
 		Timeout:        app.timeout,
 		Logger:         ctx.Slogger(),
 	}), nil

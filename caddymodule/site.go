@@ -79,6 +79,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, levels []Options, publi
 		FormPath:      portal.FormPath(path),
 		MFAPath:       portal.MFAPath(path),
 		TokenCookies:  h.tokenCookies(),
+		TrustCookie:   h.trustCookie(),
 		HiddenCookies: []string{portal.StartCookieName(cookie), portal.HandoffCookieName(cookie)},
 		OnIdentity:    setUser,
 	})

@@ -29,6 +29,9 @@ type Config struct {
 	LongestSession time.Duration
 	// SecureCookies is set unless the site is plain http.
 	SecureCookies bool
+	// SendNeedsToken has codes sent only for callers with a token of the
+	// realm, whichever API gave it.
+	SendNeedsToken bool
 }
 
 // New returns the dialect.

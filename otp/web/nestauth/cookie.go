@@ -16,7 +16,12 @@ const (
 	refreshCookie = "refreshToken"
 	// rememberCookie is 0 where the others end with the browser.
 	rememberCookie = "nest_auth_remember"
+	// TrustCookie keeps that the device is trusted.
+	TrustCookie = "nest_auth_device_trust"
 )
+
+// TrustHeader is TrustCookie for clients that keep no cookies.
+const TrustHeader = "nest_auth_device_trust"
 
 // TokenCookies are the names of those that hold tokens. An app may have its
 // own of these names.

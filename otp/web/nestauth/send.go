@@ -45,6 +45,11 @@ func (d *dialect) send(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if d.SendNeedsToken {
+		if _, err := d.authenticate(r); err != nil {
+			return err
+		}
+	}
 	in, err := decodeSend(body)
 	if err != nil {
 		return err
