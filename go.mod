@@ -3,6 +3,7 @@ module github.com/caddy-otp/caddy-otp
 go 1.26.0
 
 require (
+	github.com/boombuler/barcode v1.1.0
 	github.com/caddyserver/caddy/v2 v2.11.9
 	github.com/go-jose/go-jose/v4 v4.1.6
 	github.com/nyaruka/phonenumbers v1.8.1

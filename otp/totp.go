@@ -9,6 +9,7 @@ import (
 	"crypto/subtle"
 	"encoding/base32"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -59,6 +60,16 @@ func totpCode(secret []byte, step int64) string {
 	offset := sum[len(sum)-1] & 0xf
 	truncated := binary.BigEndian.Uint32(sum[offset:]) & 0x7fffffff
 	return fmt.Sprintf("%0*d", totpDigits, truncated%1_000_000)
+}
+
+// TOTPCode is the code that an authenticator app with a secret, in base32, shows
+// at a time.
+func TOTPCode(secret string, at time.Time) (string, error) {
+	key, ok := parseTOTPSecret(secret)
+	if !ok {
+		return "", errors.New("no secret of an authenticator app")
+	}
+	return totpCode(key, totpStepAt(at)), nil
 }
 
 func totpStepAt(now time.Time) int64 { return now.Unix() / int64(totpStep/time.Second) }

@@ -47,6 +47,8 @@ type Config struct {
 type Site struct {
 	Config
 	paths map[string]*resource
+	// below has those with one more segment, by what stands before it.
+	below map[string]*resource
 	// owned are the canonical forms of the paths that are always ours.
 	owned map[string]string
 }
@@ -66,7 +68,7 @@ type endpoint struct {
 
 // NewSite returns a site.
 func NewSite(c Config) *Site {
-	s := &Site{Config: c, paths: make(map[string]*resource), owned: make(map[string]string)}
+	s := &Site{Config: c, paths: make(map[string]*resource), below: make(map[string]*resource), owned: make(map[string]string)}
 	for i := range c.APIs {
 		api := &c.APIs[i]
 		for _, e := range api.Endpoints {
@@ -77,10 +79,14 @@ func NewSite(c Config) *Site {
 }
 
 func (s *Site) add(e endpoint) {
-	res := s.paths[e.Path]
+	paths, path := s.paths, e.Path
+	if before, ok := strings.CutSuffix(path, wire.AnySegment); ok {
+		paths, path = s.below, before
+	}
+	res := paths[path]
 	if res == nil {
 		res = &resource{}
-		s.paths[e.Path] = res
+		paths[path] = res
 	}
 	res.endpoints = append(res.endpoints, e)
 	if e.Documented && res.fail == nil {
@@ -95,7 +101,7 @@ func (s *Site) add(e endpoint) {
 // with the identity of who makes the request. It returns next's error.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request, next gate.Next) error {
 	s.Gate.Identity.Strip(r)
-	if res := s.paths[r.URL.Path]; res != nil && !gate.Ambiguous(r.URL) {
+	if res := s.resource(r.URL.Path); res != nil && !gate.Ambiguous(r.URL) {
 		if s.dispatch(w, r, res) {
 			return nil
 		}
@@ -104,6 +110,18 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request, next gate.Next)
 		return nil
 	}
 	return s.Gate.Serve(w, r, next)
+}
+
+// resource returns what the dialects have on a path, or nil.
+func (s *Site) resource(path string) *resource {
+	if res := s.paths[path]; res != nil {
+		return res
+	}
+	end := strings.LastIndexByte(path, '/')
+	if end < 0 || end+1 == len(path) {
+		return nil
+	}
+	return s.below[path[:end]]
 }
 
 // dispatch answers a request on one of our paths, or returns false where it

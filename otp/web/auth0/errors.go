@@ -44,6 +44,7 @@ var (
 	errInternal      = refuse(http.StatusInternalServerError, "server_error", "Internal error")
 	errExpired       = invalidGrant("The verification code has expired. Please try to login again.")
 	errMaxAttempts   = invalidGrant(maxAttempts)
+	errMFARequired   = refuse(http.StatusForbidden, "mfa_required", "Multifactor authentication required")
 	errBadRefresh    = invalidGrant("Unknown or invalid refresh token")
 )
 
@@ -83,6 +84,8 @@ func refusalFor(path string, err error) *refusal {
 		return errMaxAttempts
 	case errors.Is(err, otp.ErrExpired):
 		return errExpired
+	case errors.Is(err, otp.ErrPending):
+		return errMFARequired
 	case errors.Is(err, wire.ErrMethod):
 		return errMethod
 	case errors.Is(err, wire.ErrCrossSite):

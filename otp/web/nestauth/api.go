@@ -60,28 +60,33 @@ func (d *dialect) endpoints() []wire.Endpoint {
 		{Method: post, Path: "/auth/refresh-token", Owns: d.ownsRefresh, Serve: d.answer(d.refresh)},
 		{Method: post, Path: "/auth/logout", Owns: d.ownsAny, Serve: d.answer(d.logout)},
 		{Method: post, Path: "/auth/logout-all", Owns: d.ownsAccess, Serve: d.answer(d.logoutAll)},
-		{Method: get, Path: "/auth/me", Owns: d.ownsAccess, Serve: d.describe(me)},
-		{Method: get, Path: "/auth/user", Owns: d.ownsAccess, Serve: d.describe(user)},
-		{Method: get, Path: "/auth/verify-session", Owns: d.ownsAccess, Serve: d.describe(verifiedSession)},
+		{Method: get, Path: "/auth/me", Owns: d.ownsAccess, Serve: d.describe(d.authenticateOrPending, d.me)},
+		{Method: get, Path: "/auth/user", Owns: d.ownsAccess, Serve: d.describe(d.authenticateOwn, d.user)},
+		{Method: get, Path: "/auth/verify-session", Owns: d.ownsAccess, Serve: d.describe(d.authenticateOrPending, verifiedSession)},
 		{Method: get, Path: "/auth/client-config", Owns: ownsNothing, Serve: d.answer(d.clientConfig)},
-		{Method: post, Path: "/auth/mfa/challenge", Documented: true, Serve: d.answer(d.mfa)},
-		{Method: post, Path: "/auth/mfa/verify", Serve: d.answer(d.mfa)},
+		{Method: post, Path: "/auth/mfa/challenge", Documented: true, Serve: d.mfa(d.authenticateOrPending, d.challenge)},
+		{Method: post, Path: "/auth/mfa/verify", Serve: d.mfa(d.authenticateOrPending, d.verifyFactor)},
 	}
-	for _, e := range []struct{ method, name string }{
-		{post, "verify-recovery-code"},
-		{get, "status"},
-		{post, "toggle"},
-		{post, "generate-recovery-code"},
-		{post, "reset-totp"},
-		{post, "setup-totp"},
-		{post, "verify-totp-setup"},
-		{get, "devices"},
+	for _, e := range []struct {
+		method, name string
+		authenticate authentication
+		serve        mfaHandler
+	}{
+		{post, "verify-recovery-code", d.authenticateOrPending, d.verifyRecoveryCode},
+		{get, "status", d.authenticateOrPending, d.mfaStatus},
+		{post, "toggle", d.authenticateOwn, d.toggle},
+		{post, "generate-recovery-code", d.authenticateOwn, d.generateRecoveryCodes},
+		{post, "reset-totp", d.authenticateOrPending, d.resetTOTP},
+		{post, "setup-totp", d.authenticateOwn, d.setUpTOTP},
+		{post, "verify-totp-setup", d.authenticateOwn, d.confirmTOTP},
+		{get, "devices", d.authenticateOwn, d.listDevices},
+		{http.MethodDelete, "devices" + wire.AnySegment, d.authenticateOwn, d.removeDevice},
 	} {
 		endpoints = append(endpoints, wire.Endpoint{
 			Method: e.method,
 			Path:   "/auth/mfa/" + e.name,
 			Owns:   d.ownsAccess,
-			Serve:  d.answer(d.mfa),
+			Serve:  d.mfa(e.authenticate, e.serve),
 		})
 	}
 	return endpoints

@@ -61,6 +61,20 @@ func (d *dialect) authenticate(r *http.Request) (otp.Session, error) {
 	return d.Issuer.Authenticate(r.Context(), raw)
 }
 
+// authenticateOrPending is authenticateOwn for what a session may be used for
+// before its second factor is proved.
+func (d *dialect) authenticateOrPending(r *http.Request) (otp.Session, error) {
+	raw := accessToken(r)
+	if raw == "" {
+		return otp.Session{}, errNoAuthentication
+	}
+	x, err := d.Issuer.AuthenticateOrPending(r.Context(), raw)
+	if err == nil && x.Dialect != Name {
+		return otp.Session{}, token.ErrInvalid
+	}
+	return x, err
+}
+
 // authenticateOwn is authenticate for a session that this dialect opened: a
 // token that another API gave to somebody for something else proves nothing
 // here.

@@ -39,9 +39,9 @@ func (d *dialect) clientConfig(w http.ResponseWriter, _ *http.Request) error {
 		} `json:"registration"`
 		MFA struct {
 			enabled
-			Methods              []string `json:"methods"`
-			AllowUserToggle      bool     `json:"allowUserToggle"`
-			AllowMethodSelection bool     `json:"allowMethodSelection"`
+			Methods              []otp.FactorMethod `json:"methods"`
+			AllowUserToggle      bool               `json:"allowUserToggle"`
+			AllowMethodSelection bool               `json:"allowMethodSelection"`
 		} `json:"mfa"`
 		PlatformAccess  enabled `json:"platformAccess"`
 		AccessTokenType string  `json:"accessTokenType"`
@@ -53,7 +53,11 @@ func (d *dialect) clientConfig(w http.ResponseWriter, _ *http.Request) error {
 	config.Passwordless.Enabled = true
 	config.Passwordless.AllowSignUp = true
 	config.CustomProviders = []string{}
-	config.MFA.Methods = []string{}
+	policy := d.Service.MFA()
+	config.MFA.Enabled = !policy.Off
+	config.MFA.Methods = append([]otp.FactorMethod{}, d.Service.FactorMethods()...)
+	config.MFA.AllowUserToggle = policy.UserToggle
+	config.MFA.AllowMethodSelection = len(config.MFA.Methods) > 1
 	config.AccessTokenType = "header" // the default; a request may ask for cookies
 	wire.WriteJSON(w, http.StatusOK, config)
 	return nil

@@ -48,6 +48,21 @@ func (d *dialect) setCookies(h http.Header, t tokens, remember bool) {
 	}
 }
 
+// setTrustCookie has the browser keep that its device is trusted.
+func (d *dialect) setTrustCookie(h http.Header, token string) {
+	cookie := d.cookie(TrustCookie, token)
+	cookie.MaxAge = seconds(d.Service.MFA().TrustedDevice)
+	h.Add("Set-Cookie", cookie.String())
+}
+
+// trustOf returns what a request says of its device being trusted, or "".
+func trustOf(r *http.Request) string {
+	if token := r.Header.Get(TrustHeader); token != "" {
+		return token
+	}
+	return cookieValue(r, TrustCookie)
+}
+
 func (d *dialect) clearCookies(h http.Header) {
 	d.clearCookie(h, accessCookie)
 	d.clearCookie(h, refreshCookie)

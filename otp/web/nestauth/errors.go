@@ -36,6 +36,13 @@ var (
 	errNoRefreshToken   = refusal{http.StatusUnauthorized, "REFRESH_TOKEN_INVALID", "refreshToken is required"}
 	errRefreshUsedUp    = refusal{http.StatusUnauthorized, "REFRESH_TOKEN_INVALID", "Refresh token is no longer valid (rotated or replayed)"}
 	errRefreshForeign   = refusal{http.StatusUnauthorized, "REFRESH_TOKEN_EXPIRED", "Invalid or expired refresh token"}
+	errWrongCode        = refusal{http.StatusBadRequest, "VERIFICATION_CODE_INVALID", "Invalid verification code"}
+	errDeadCode         = refusal{http.StatusBadRequest, "VERIFICATION_CODE_INVALID", "Too many invalid attempts. Please request a new verification code."}
+	errExpiredCode      = refusal{http.StatusBadRequest, "VERIFICATION_CODE_EXPIRED", "Verification code has expired"}
+	errAppCode          = refusal{http.StatusUnauthorized, "MFA_CODE_INVALID", "Invalid MFA code"}
+	errRecoveryCode     = refusal{http.StatusUnauthorized, "MFA_RECOVERY_CODE_INVALID", "Invalid recovery code"}
+	errNoDevice         = refusal{http.StatusNotFound, "NOT_FOUND", "MFA device not found"}
+	errNoMethod         = refusal{http.StatusBadRequest, "MFA_CANNOT_ENABLE_WITHOUT_METHOD", "MFA cannot be enabled without a method"}
 	errMFAOff           = refusal{http.StatusForbidden, "MFA_NOT_ENABLED", "MFA is not enabled for the application"}
 )
 
@@ -55,7 +62,13 @@ var refusals = []struct {
 
 	{token.ErrInvalid, refusal{http.StatusUnauthorized, "INVALID_TOKEN", "Invalid or expired token"}},
 	{token.ErrExpired, refusal{http.StatusUnauthorized, "INVALID_TOKEN", "Invalid or expired token"}},
+	{otp.ErrPending, refusal{http.StatusUnauthorized, "MFA_REQUIRED", "Multi-factor authentication is required"}}, // an ErrNoSession too
 	{otp.ErrNoSession, refusal{http.StatusUnauthorized, "INVALID_TOKEN", "Session not found"}},
+
+	{otp.ErrMFAOff, errMFAOff},
+	{otp.ErrToggle, refusal{http.StatusForbidden, "MFA_TOGGLING_NOT_ALLOWED", "MFA toggle is not allowed"}},
+	{otp.ErrNoFactor, refusal{http.StatusForbidden, "MFA_METHOD_NOT_AVAILABLE", "MFA method is not available"}},
+	{otp.ErrFull, refusal{http.StatusBadRequest, "INVALID_INPUT", "Too many MFA devices"}},
 
 	{wire.ErrMalformed, refusal{http.StatusBadRequest, "INVALID_INPUT", "Request body must be one JSON object without duplicate keys"}},
 	{wire.ErrCrossSite, refusal{http.StatusForbidden, "CSRF_ORIGIN_REJECTED", "Request origin is not allowed"}},

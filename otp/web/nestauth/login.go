@@ -3,6 +3,7 @@
 package nestauth
 
 import (
+	"log/slog"
 	"net/http"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -102,12 +103,17 @@ func (d *dialect) login(w http.ResponseWriter, r *http.Request) error {
 		return otp.ErrWrong
 	}
 	v, err := d.Verify(r, otp.VerifyRequest{
-		Presented: otp.Presented{Lifetime: d.RefreshLifetime, Renewable: true},
-		Dialect:   Name,
-		Address:   address,
-		Code:      in.code,
-		Tenant:    in.tenant,
-		Known:     !in.create,
+		Presented: otp.Presented{
+			Lifetime:  d.RefreshLifetime,
+			Renewable: true,
+			Pending:   otp.KeepPending,
+			Trust:     trustOf(r),
+		},
+		Dialect: Name,
+		Address: address,
+		Code:    in.code,
+		Tenant:  in.tenant,
+		Known:   !in.create,
 	})
 	if err != nil {
 		return err
@@ -116,8 +122,26 @@ func (d *dialect) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d.deliver(w, t, wantsCookies(r), in.remember, "Login successful")
+	answer := loginAnswer{Message: "Login successful", IsRequiresMFA: v.Session.Pending}
+	if v.Session.Pending {
+		answer.MFAMethods = d.methodsOf(r, v.Session)
+	}
+	if len(answer.MFAMethods) > 0 {
+		answer.DefaultMFAMethod = answer.MFAMethods[0]
+	}
+	d.deliver(w, t, wantsCookies(r), in.remember, answer)
 	return nil
+}
+
+// methodsOf returns by what the second factor of a session can be proved. The
+// code is used up: where that can't be told now, the client may ask later.
+func (d *dialect) methodsOf(r *http.Request, x otp.Session) []otp.FactorMethod {
+	factors, err := d.Service.Factors(r.Context(), x)
+	if err != nil {
+		d.Logger.Warn("the methods of a second factor can't be told", slog.Any("error", err))
+		return nil
+	}
+	return factors.Methods()
 }
 
 // addressOf returns the address that the identifier is on the first of the

@@ -3,6 +3,7 @@
 package nestauth
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -34,7 +35,7 @@ func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.
 type emptyObject struct{}
 
 // account is what every description of a person says. Its blanks are those of
-// one without a password and a second factor.
+// one without a password.
 type account struct {
 	ID string `json:"id"`
 	profile
@@ -43,32 +44,57 @@ type account struct {
 	MustChangePassword bool        `json:"mustChangePassword"`
 }
 
-func accountOf(x otp.Session) account { return account{ID: x.Subject, profile: profileOf(x)} }
+// accountOf returns what is known of the person of a session now.
+func (d *dialect) accountOf(ctx context.Context, x otp.Session) (account, error) {
+	a := account{ID: x.Subject, profile: profileOf(x), IsMFAEnabled: d.demandsFactor(x)}
+	if !a.IsMFAEnabled && d.Service.MFA().UserToggle {
+		e, err := d.Service.Enrolment(ctx, x) // the session may be older than their choice
+		if err != nil {
+			return account{}, err
+		}
+		a.IsMFAEnabled = e.Enabled
+	}
+	return a, nil
+}
+
+// demandsFactor reports whether a second factor is demanded of a session.
+func (d *dialect) demandsFactor(x otp.Session) bool {
+	return x.Person.MFA || d.Service.DemandsFactor(x)
+}
+
+// authentication tells which session a request is made in.
+type authentication func(*http.Request) (otp.Session, error)
 
 // describe answers with what of says of the session that a request is made
 // in.
-func (d *dialect) describe(of func(otp.Session) any) http.HandlerFunc {
+func (d *dialect) describe(authenticate authentication, of func(context.Context, otp.Session) (any, error)) http.HandlerFunc {
 	return d.answer(func(w http.ResponseWriter, r *http.Request) error {
-		x, err := d.authenticateOwn(r)
+		x, err := authenticate(r)
 		if err != nil {
 			return err
 		}
-		wire.WriteJSON(w, http.StatusOK, of(x))
+		body, err := of(r.Context(), x)
+		if err != nil {
+			return err
+		}
+		wire.WriteJSON(w, http.StatusOK, body)
 		return nil
 	})
 }
 
 // me is the person's profile.
-func me(x otp.Session) any {
+func (d *dialect) me(ctx context.Context, x otp.Session) (any, error) {
+	a, err := d.accountOf(ctx, x)
 	return struct {
 		account
 		Roles       []string `json:"roles"`
 		Permissions []string `json:"permissions"`
-	}{accountOf(x), []string{}, []string{}}
+	}{a, []string{}, []string{}}, err
 }
 
 // user is the person's account.
-func user(x otp.Session) any {
+func (d *dialect) user(ctx context.Context, x otp.Session) (any, error) {
+	a, err := d.accountOf(ctx, x)
 	return struct {
 		account
 		IsActive        bool    `json:"isActive"`
@@ -76,18 +102,18 @@ func user(x otp.Session) any {
 		CreatedAt       string  `json:"createdAt"`
 		UpdatedAt       string  `json:"updatedAt"`
 	}{
-		account:   accountOf(x),
+		account:   a,
 		IsActive:  true,
 		CreatedAt: timestamp(x.Since),
 		UpdatedAt: timestamp(x.Since),
-	}
+	}, err
 }
 
 // verifiedSession says that the session holds, and until when.
-func verifiedSession(x otp.Session) any {
+func verifiedSession(_ context.Context, x otp.Session) (any, error) {
 	return struct {
 		Valid     bool   `json:"valid"`
 		UserID    string `json:"userId"`
 		ExpiresAt string `json:"expiresAt"`
-	}{true, x.Subject, timestamp(x.Expires)}
+	}{true, x.Subject, timestamp(x.Expires)}, nil
 }

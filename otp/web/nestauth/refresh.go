@@ -50,7 +50,7 @@ func (d *dialect) refresh(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	remember := cookieValue(r, rememberCookie) != "0"
-	d.deliver(w, t, p.inCookie || wantsCookies(r), remember, "Token refreshed successfully")
+	d.deliver(w, t, p.inCookie || wantsCookies(r), remember, loginAnswer{Message: "Token refreshed successfully"})
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 )
 
@@ -82,14 +83,13 @@ func TestWithoutAToken(t *testing.T) {
 	}
 }
 
-// A token that another API of the site gave out proves nothing here, but for
-// the second factor, which is everybody's.
+// A token that another API of the site gave out proves nothing here.
 func TestOtherAPIsTokens(t *testing.T) {
 	s := newSite(t, webtest.Options{})
 	v, access := s.SignInBy("another", alice)
 	wantRefusal(s.Get("/auth/me", webtest.Bearer(access)...), http.StatusUnauthorized, "INVALID_TOKEN", "Invalid or expired token")
 	wantRefusal(s.Post("/auth/logout-all", "", webtest.Bearer(access)...), http.StatusUnauthorized, "INVALID_TOKEN", "Invalid or expired token")
-	wantRefusal(s.Post("/auth/mfa/challenge", `{"method":"email"}`, webtest.Bearer(access)...), http.StatusForbidden, "MFA_NOT_ENABLED", "MFA is not enabled for the application")
+	wantRefusal(s.Post("/auth/mfa/challenge", `{"method":"email"}`, webtest.Bearer(access)...), http.StatusUnauthorized, "INVALID_TOKEN", "Invalid or expired token")
 	s.Post("/auth/logout", "", webtest.Bearer(access)...).Want(http.StatusOK)
 	if _, err := s.Service.Current(t.Context(), v.Session); err != nil {
 		t.Errorf("its session: %v", err)
@@ -97,7 +97,7 @@ func TestOtherAPIsTokens(t *testing.T) {
 }
 
 func TestMFAIsOff(t *testing.T) {
-	s := newSite(t, webtest.Options{})
+	s := newSite(t, policy(otp.MFAPolicy{Off: true}))
 	access := webtest.Bearer(s.signIn(alice, "email").Text("accessToken"))
 	for _, body := range []string{`{"method":"email"}`, `{}`, ``} {
 		wantRefusal(s.Post("/auth/mfa/challenge", body, access...), http.StatusForbidden, "MFA_NOT_ENABLED", "MFA is not enabled for the application")
@@ -186,7 +186,7 @@ func TestClientConfig(t *testing.T) {
 		`"emailAuth":{"enabled":true},"phoneAuth":{"enabled":false},"passwordless":{"enabled":true,"allowSignUp":true},` +
 		`"google":{"enabled":false},"facebook":{"enabled":false},"apple":{"enabled":false},"github":{"enabled":false},"customProviders":[],` +
 		`"registration":{"enabled":false,"requireInvitation":false},` +
-		`"mfa":{"enabled":false,"methods":[],"allowUserToggle":false,"allowMethodSelection":false},` +
+		`"mfa":{"enabled":true,"methods":["email","totp"],"allowUserToggle":false,"allowMethodSelection":true},` +
 		`"platformAccess":{"enabled":false},"accessTokenType":"header"}` + "\n"
 	if a.Body != want {
 		t.Errorf("body is %s", a.Body)

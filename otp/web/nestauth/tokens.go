@@ -22,7 +22,7 @@ type tokens struct {
 // issue signs the tokens of a verified session. The refresh token's jti is
 // the secret that renews the session once.
 func (d *dialect) issue(ctx context.Context, v otp.Verification) (tokens, error) {
-	claims := claimsOf(v.Session)
+	claims := d.claimsOf(v.Session)
 	claims["type"] = "access"
 	access, err := d.Issuer.SignAccess(ctx, v.Session, d.AccessLifetime, claims)
 	if err != nil {
@@ -46,7 +46,7 @@ func (d *dialect) issue(ctx context.Context, v otp.Verification) (tokens, error)
 
 // claimsOf are the documented claims. Clients read sub, sessionId, tenantId
 // and exp without verifying.
-func claimsOf(x otp.Session) map[string]any {
+func (d *dialect) claimsOf(x otp.Session) map[string]any {
 	p := profileOf(x)
 	var tenantID any
 	if x.Tenant != "" {
@@ -62,8 +62,8 @@ func claimsOf(x otp.Session) map[string]any {
 		"phoneVerifiedAt": p.PhoneVerifiedAt,
 		"roles":           []string{},
 		"tenantId":        tenantID,
-		"isMfaEnabled":    false,
-		"isMfaVerified":   false,
+		"isMfaEnabled":    d.demandsFactor(x),
+		"isMfaVerified":   !x.MFA.IsZero(),
 	}
 }
 
@@ -97,13 +97,22 @@ type loginAnswer struct {
 	RefreshToken  string `json:"refreshToken,omitempty"`
 	IsRequiresMFA bool   `json:"isRequiresMfa"`
 	Message       string `json:"message"`
+	// MFAMethods are those that can prove the second factor that is yet to be
+	// proved, the best first.
+	MFAMethods       []otp.FactorMethod `json:"mfaMethods,omitempty"`
+	DefaultMFAMethod otp.FactorMethod   `json:"defaultMfaMethod,omitempty"`
+	// TrustToken is by what the device is trusted from now on.
+	TrustToken string `json:"trustToken,omitempty"`
 }
 
 // deliver answers with tokens, in cookies or in the body.
-func (d *dialect) deliver(w http.ResponseWriter, t tokens, cookies, remember bool, message string) {
-	answer := loginAnswer{Message: message}
+func (d *dialect) deliver(w http.ResponseWriter, t tokens, cookies, remember bool, answer loginAnswer) {
 	if cookies {
 		d.setCookies(w.Header(), t, remember)
+		if answer.TrustToken != "" {
+			d.setTrustCookie(w.Header(), answer.TrustToken)
+			answer.TrustToken = ""
+		}
 	} else {
 		answer.AccessToken, answer.RefreshToken = t.access, t.refresh
 	}

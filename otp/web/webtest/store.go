@@ -4,6 +4,7 @@ package webtest
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,12 +18,28 @@ func (s *Site) FailStore(err error) { s.store.failure.Store(&err) }
 // Starts returns how many starts have reached the store.
 func (s *Site) Starts() int64 { return s.store.starts.Load() }
 
+// DeleteRecords has the store forget the records without an end that were
+// written so far, as if an admin had deleted them by hand, and returns how many
+// they are. The realm's signing key, which is in memory, goes on.
+func (s *Site) DeleteRecords() (n int) {
+	s.store.records.Range(func(key, _ any) bool {
+		s.store.lost.Store(key, nil)
+		n++
+		return true
+	})
+	return n
+}
+
 // store counts what reaches it, and fails when told to.
 type store struct {
 	otp.Store
 	failure  atomic.Pointer[error]
 	starts   atomic.Int64
 	messages atomic.Int64 // that were accepted
+
+	// lost are the keys of records that [Site.DeleteRecords] takes for gone.
+	records sync.Map
+	lost    sync.Map
 }
 
 func (s *store) err() error {
@@ -69,6 +86,16 @@ func (s *store) Swap(ctx context.Context, key string, old, next []byte, ttl time
 	if err := s.err(); err != nil {
 		return false, err
 	}
+	if ttl == 0 {
+		s.records.Store(key, nil)
+	}
+	if _, lost := s.lost.Load(key); lost && old == nil {
+		var err error
+		if old, err = s.Store.Get(ctx, key); err != nil {
+			return false, err
+		}
+		s.lost.Delete(key)
+	}
 	return s.Store.Swap(ctx, key, old, next, ttl)
 }
 
@@ -82,6 +109,9 @@ func (s *store) Sessions(ctx context.Context, owner string) ([]otp.SessionRecord
 func (s *store) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := s.err(); err != nil {
 		return nil, err
+	}
+	if _, lost := s.lost.Load(key); lost {
+		return nil, nil
 	}
 	return s.Store.Get(ctx, key)
 }

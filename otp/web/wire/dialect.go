@@ -4,6 +4,7 @@ package wire
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -43,6 +44,23 @@ func (d *Dialect) Start(r *http.Request, s otp.StartRequest) (otp.Started, error
 	s.Locale = cmp.Or(s.Locale, Languages(r))
 	return d.Service.Start(r.Context(), s)
 }
+
+// Prove has a second factor proved for a request, once it is sure that the
+// tokens of the session that comes of it can be signed. ClientIP, Renewable and
+// Device are set here. The errors are those of [token.Issuer.Prepare] and of
+// elevate, a method of [otp.Service].
+func (d *Dialect) Prove(r *http.Request, x otp.Session, p otp.ElevateRequest, elevate Elevation) (otp.Verification, error) {
+	if err := d.Issuer.Prepare(r.Context()); err != nil {
+		return otp.Verification{}, err
+	}
+	p.ClientIP = CallerOf(r).IP
+	p.Renewable = true
+	p.Device = Device(r.UserAgent())
+	return elevate(r.Context(), x, p)
+}
+
+// Elevation is a way to prove a second factor for a session.
+type Elevation func(context.Context, otp.Session, otp.ElevateRequest) (otp.Verification, error)
 
 // Verify redeems a code for a session, once it is sure that the session's
 // tokens can be signed: the code would be lost. Purpose, ClientIP and Device
