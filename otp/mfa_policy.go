@@ -54,7 +54,7 @@ type MFAPolicy struct {
 func (s *Service) MFA() MFAPolicy {
 	p := s.mfa
 	p.TrustedDevice = cmp.Or(p.TrustedDevice, DefaultTrustedDevice)
-	p.Issuer = cmp.Or(p.Issuer, s.host())
+	p.Issuer = cmp.Or(p.Issuer, s.publicURL.Hostname()) // apps take what stands before a colon for the name
 	return p
 }
 
