@@ -41,6 +41,9 @@ func TestSealedOfLittle(t *testing.T) {
 		{},
 		{ID: "00x", Address: otp.RestoreAddress(otp.SMS, "+491701234567")},
 		{Scope: strings.Repeat("ü", 1000)},
+		{Temporary: true},
+		{Enrolled: true},
+		{Pending: true},
 	} {
 		x.Created, x.Expires, x.Since = time.UnixMilli(-1), time.UnixMilli(0), time.UnixMilli(1)
 		if got, _, _, err := s.Open(s.Seal(x, time.Time{})); err != nil || !reflect.DeepEqual(got, x) {
