@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -478,5 +479,64 @@ func TestMFARefuses(t *testing.T) {
 	a := only.Get("/auth/mfa/status", access...).Want(http.StatusOK)
 	if fmt.Sprint(a.Fields["configuredMethods"]) != "[email]" || a.Fields["allowMethodSelection"] != false {
 		t.Errorf("status is %s", a.Body)
+	}
+}
+
+// TestAppCodeInParallel: of many who present one code at once, one is let in.
+func TestAppCodeInParallel(t *testing.T) {
+	s := newSite(t, policy(otp.MFAPolicy{Required: true}))
+	app := s.addApp(s.proved("").Text("accessToken"))
+	s.Advance(time.Minute)
+	access := s.signInAlice(nil).Text("accessToken")
+	request := fmt.Sprintf(`{"method":"totp","otp":%q}`, app(s.Now()))
+	var statuses [8]int
+	var done sync.WaitGroup
+	for i := range statuses {
+		done.Go(func() { statuses[i] = s.Post("/auth/mfa/verify", request, webtest.Bearer(access)...).Status })
+	}
+	done.Wait()
+	let := 0
+	for _, status := range statuses {
+		switch status {
+		case http.StatusOK:
+			let++
+		case http.StatusUnauthorized:
+		default:
+			t.Errorf("status %d", status)
+		}
+	}
+	if let > 1 {
+		t.Errorf("%d are let in: %v", let, statuses)
+	}
+}
+
+// TestStoreDownAtSecondFactor: what can't be asked lets nobody in, and uses no
+// code up.
+func TestStoreDownAtSecondFactor(t *testing.T) {
+	for name, p := range map[string]otp.MFAPolicy{"required": {Required: true}, "by choice": {UserToggle: true}} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, policy(p))
+			full := s.proved("").Text("accessToken")
+			app := s.addApp(full)
+			if p.UserToggle {
+				s.toggle(full, true).Want(http.StatusOK)
+			}
+			trust := s.trustByApp(app)
+			s.send(alice, "email").Want(http.StatusOK)
+			code := s.Code()
+			s.FailStore(otp.ErrUnavailable)
+			for _, a := range []webtest.Answer{
+				s.login(alice, code), s.login(alice, code, TrustHeader, trust), s.prove(full, "totp", app(s.Now()), ""),
+				s.challenge(full, "email"), s.Get("/auth/mfa/status", webtest.Bearer(full)...), s.Post("/auth/mfa/reset-totp", `{"code":"x"}`, webtest.Bearer(full)...),
+				s.Post("/auth/mfa/generate-recovery-code", ``, webtest.Bearer(full)...),
+			} {
+				wantRefusal(a, http.StatusServiceUnavailable, "SERVICE_UNAVAILABLE", "Service temporarily unavailable. Please try again later.")
+				if a.Header.Get("Retry-After") == "" {
+					t.Error("no Retry-After")
+				}
+			}
+			s.FailStore(nil)
+			s.login(alice, code, TrustHeader, trust).Want(http.StatusOK)
+		})
 	}
 }

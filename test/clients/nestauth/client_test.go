@@ -22,10 +22,10 @@ func TestMain(m *testing.M) {
 }
 
 // newRig runs a site that expects the header of trusted devices.
-func newRig(t *testing.T, options string) *site.Rig {
+func newRig(t *testing.T, store, options string) *site.Rig {
 	t.Helper()
 	r := &site.Rig{T: t, App: site.NewUpstream(t)}
-	r.Global = site.GlobalBlock("store bolt otp.db") + "\n\tservers {\n\t\texpected_underscore_headers nest_auth_device_trust\n\t}"
+	r.Global = site.GlobalBlock(store) + "\n\tservers {\n\t\texpected_underscore_headers nest_auth_device_trust\n\t}"
 	r.URL = fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))
 	r.Sites = site.SiteBlock(r.URL, site.Roomy+"\n\t\tthrottle address 1000 1h\n\t\tprotect /private\n"+options, "reverse_proxy "+r.App.Addr)
 	r.Caddy = caddyserver.Start(t, r.Global, r.Sites)
@@ -87,15 +87,16 @@ func (j *journey) opens(token any) bool {
 	return j.rig.Get("/private", "Authorization", fmt.Sprint("Bearer ", token)).Status == 200
 }
 
-func newJourney(t *testing.T, options string) *journey {
-	r := newRig(t, options)
+func newJourney(t *testing.T, store, options string) *journey {
+	r := newRig(t, store, options)
 	return &journey{T: t, program: newProgram(t, r.URL), rig: r, address: "jane@example.com"}
 }
 
 // TestOfficialClient goes all the way of somebody who turns a second factor on.
-func TestOfficialClient(t *testing.T) {
-	site.SkipShort(t)
-	j := newJourney(t, "\t\tapi nestauth {\n\t\t\texclusive\n\t\t}\n\t\tmfa {\n\t\t\tuser_toggle\n\t\t\tissuer Example\n\t\t}")
+func TestOfficialClient(t *testing.T) { site.OnEachStore(t, goAllTheWay) }
+
+func goAllTheWay(t *testing.T, store string) {
+	j := newJourney(t, store, "\t\tapi nestauth {\n\t\t\texclusive\n\t\t}\n\t\tmfa {\n\t\t\tuser_toggle\n\t\t\tissuer Example\n\t\t}")
 
 	j.step("laptop", "config", "getClientConfig", `"mfa":{"enabled":true,"methods":["email","sms","totp"],"allowUserToggle":true`)
 	j.step("laptop", "send", "passwordlessSend", `{"message":"If an account exists, a login code has been sent"}`, object{"identifier": j.address, "channel": "email"})

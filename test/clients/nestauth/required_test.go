@@ -16,7 +16,7 @@ import (
 // nothing without, whatever the store remembers.
 func TestRequired(t *testing.T) {
 	site.SkipShort(t)
-	j := newJourney(t, "\t\tapi nestauth\n\t\tmfa {\n\t\t\trequired\n\t\t}")
+	j := newJourney(t, "store bolt otp.db", "\t\tapi nestauth\n\t\tmfa {\n\t\t\trequired\n\t\t}")
 	refused := func(what string, token any) {
 		t.Helper()
 		bearer := []string{"Authorization", "Bearer " + token.(string)}
