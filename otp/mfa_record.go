@@ -146,7 +146,7 @@ func (s *Service) startRecordGuess(ctx context.Context, g Guess, secret Tag, ip 
 		Lifetime: time.Minute,
 		Attempts: MaxAttempts,
 		Keep:     MaxChallenges, // so many may be judged at once
-	}, nil, s.startRefunds(ip)...)
+	}, nil, s.clientIPCharges("start", ip, 1)...)
 	switch {
 	case err != nil:
 		return now, unavailable(err)

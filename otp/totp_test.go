@@ -81,3 +81,21 @@ func TestTOTPURL(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
+
+// FuzzTOTPSecret: what is taken for a secret is of a length that is one, and
+// reads the same again.
+func FuzzTOTPSecret(f *testing.F) {
+	f.Add("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
+	f.Add("gezd gnbv gy3t qojq gezd gnbv gy3t qojq====")
+	f.Add("\n=")
+	f.Fuzz(func(t *testing.T, text string) {
+		secret, ok := parseTOTPSecret(text)
+		if !ok {
+			return
+		}
+		again, ok := parseTOTPSecret(totpEncoding.EncodeToString(secret))
+		if len(secret) < minTOTPSecretBytes || len(secret) > maxTOTPSecretBytes || !ok || string(again) != string(secret) {
+			t.Fatalf("%q is read as %x", text, secret)
+		}
+	})
+}

@@ -77,11 +77,14 @@ func (d *dialect) authenticateOrPending(r *http.Request) (otp.Session, error) {
 
 // authenticateOwn is authenticate for a session that this dialect opened: a
 // token that another API gave to somebody for something else proves nothing
-// here.
+// here. A session from before a second factor was demanded is as good as pending.
 func (d *dialect) authenticateOwn(r *http.Request) (otp.Session, error) {
 	x, err := d.authenticate(r)
-	if err == nil && x.Dialect != Name {
+	switch {
+	case err == nil && x.Dialect != Name:
 		return otp.Session{}, token.ErrInvalid
+	case err == nil && x.MFA.IsZero() && d.demandsFactor(x):
+		return otp.Session{}, otp.ErrPending
 	}
 	return x, err
 }

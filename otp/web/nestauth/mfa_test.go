@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -539,4 +540,70 @@ func TestStoreDownAtSecondFactor(t *testing.T) {
 			s.login(alice, code, TrustHeader, trust).Want(http.StatusOK)
 		})
 	}
+}
+
+// TestDemandedLater: a session from before the directory demanded a second
+// factor of its person opens no more than a pending one.
+func TestDemandedLater(t *testing.T) {
+	var d demands
+	o := policy(otp.MFAPolicy{})
+	domain := o.Domain
+	o.Domain = func(c *otp.Config) { domain(c); c.Directory = &d }
+	s := newSite(t, o)
+	access := s.signIn(alice, "email").Text("accessToken")
+	s.Get("/auth/user", webtest.Bearer(access)...).Want(http.StatusOK)
+	d.Store(true)
+	wantRefusal(s.Get("/auth/user", webtest.Bearer(access)...), http.StatusUnauthorized, "MFA_REQUIRED", mfaRequired)
+	if s.opens(access) {
+		t.Error("it opens the app")
+	}
+	s.challenge(access, "email").Want(http.StatusOK)
+	if !s.opens(s.prove(access, "email", s.Code(), "").Want(http.StatusOK).Text("accessToken")) {
+		t.Error("with a second factor it opens nothing")
+	}
+}
+
+// demands is a directory that may demand a second factor of everybody.
+type demands struct{ atomic.Bool }
+
+func (d *demands) Find(context.Context, otp.Address) (otp.Person, error) {
+	return otp.Person{MFA: d.Load()}, nil
+}
+
+// TestCrossOriginDevice: pages of a configured origin may remove a device.
+func TestCrossOriginDevice(t *testing.T) {
+	s := newSite(t, policy(otp.MFAPolicy{}), func(c *Config) { c.Origins = []string{"https://spa.example.com"} })
+	r := webtest.Request(http.MethodOptions, "/auth/mfa/devices/x", "", "Origin", "https://spa.example.com", "Access-Control-Request-Method", "DELETE")
+	a := s.Do(r).Want(http.StatusNoContent)
+	if a.Header.Get("Access-Control-Allow-Methods") != "DELETE" || !strings.Contains(a.Header.Get("Access-Control-Allow-Headers"), TrustHeader) {
+		t.Errorf("%v", a.Header)
+	}
+	for path, ours := range map[string]bool{"/auth/mfa/devices/a/b": false, "/auth/mfa/x/a": false} {
+		s.Do(webtest.Request(http.MethodDelete, path, "")).WantOurs(ours, "")
+	}
+}
+
+// FuzzMFABody: whatever is posted to a path of the second factor, the answer is
+// a success or an error of the client's with all of its fields.
+func FuzzMFABody(f *testing.F) {
+	s := newSite(f, policy(otp.MFAPolicy{UserToggle: true}))
+	access := s.signIn(alice, "email").Text("accessToken")
+	paths := []string{"challenge", "verify", "verify-recovery-code", "toggle", "reset-totp", "setup-totp", "verify-totp-setup", "generate-recovery-code"}
+	for i := range paths {
+		f.Add(i, ``)
+		f.Add(i, `{"method":"totp","otp":"123456","trustDevice":true,"code":"x","enabled":true,"secret":"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ","label":"ſ","deviceName":null}`)
+		f.Add(i, `{"method":["email"],"otp":{},"code":5,"enabled":"x","secret":true}`)
+		f.Add(i, `{"Method":"email"}`)
+	}
+	f.Fuzz(func(t *testing.T, path int, body string) {
+		a := s.in(t).Post("/auth/mfa/"+paths[uint(path)%uint(len(paths))], body, webtest.Bearer(access)...)
+		if a.Status == http.StatusOK {
+			return
+		}
+		for _, field := range []string{"statusCode", "error", "message", "code"} {
+			if a.Status < 400 || a.Status > 499 || a.Fields[field] == nil {
+				t.Fatalf("%d %s", a.Status, a.Body)
+			}
+		}
+	})
 }

@@ -35,8 +35,17 @@ func TestSecondFactorRequired(t *testing.T) {
 	if named(b.get(login+"?return_to=%2Fopen").document(t), "href", page) == nil {
 		t.Error("the login page of who is signed in doesn't lead on to the second factor")
 	}
+	b.get(sessions).redirects(t, mfa+"?return_to=%2F.otp%2Fsessions")
+	x := b.session()
+	b.post(sessions, url.Values{"session": {string(x.ID)}}).redirects(t, sessions)
+	if _, err := s.Service.Current(t.Context(), x); err != nil {
+		t.Errorf("without a second factor a session was ended: %v", err)
+	}
 	b.post(mfa, url.Values{"to": {"0"}, "return_to": {"/open"}}).redirects(t, mfa)
 	b.post(mfa, url.Values{"code": {s.Message().Code}}).redirects(t, "/open")
+	if a := b.get(sessions); a.Status != http.StatusOK {
+		t.Errorf("the list of sessions: %d", a.Status)
+	}
 	for _, path := range []string{"/open", "/private"} {
 		if a := b.get(path); !a.FromApp() || a.Header.Get("X-Remote-User") != "jane@example.com" {
 			t.Errorf("%s: %d, the app is told of %q", path, a.Status, a.Header.Get("X-Remote-User"))

@@ -35,6 +35,9 @@ func (p *portal) showSessions(w http.ResponseWriter, r *http.Request) error {
 	case x.ID == "":
 		redirect(w, p.loginAddress(SessionsPath(p.Path)))
 		return nil
+	case p.lacksFactor(x):
+		redirect(w, p.mfaAddress(SessionsPath(p.Path)))
+		return nil
 	}
 	p.render(w, http.StatusOK, p.sessionsPage(r, x, all))
 	return nil
@@ -64,12 +67,13 @@ func (p *portal) endSession(w http.ResponseWriter, r *http.Request) error {
 }
 
 // ownSessions returns the session that a request is of, and all of the same
-// person, the newest first; none where nobody is signed in. It returns
+// person, the newest first; none where nobody is signed in, or without the second
+// factor that is demanded of them. It returns
 // [gate.ErrUnchecked] where that can't be told.
 func (p *portal) ownSessions(r *http.Request) (x otp.Session, all []otp.Session, err error) {
 	visitor, err := p.visitor(r)
 	x = visitor.Session
-	if err == nil && visitor.SignedIn() {
+	if err == nil && visitor.SignedIn() && !p.lacksFactor(x) {
 		all, err = p.service.Sessions(r.Context(), x.Subject)
 	}
 	if err != nil {

@@ -76,10 +76,15 @@ func (p *portal) presented(r *http.Request, browser string) otp.Presented {
 // onward is where somebody who is signed in goes on to a path: by way of the
 // second factor, where they are nobody without.
 func (p *portal) onward(x otp.Session, back string) string {
-	if x.MFA.IsZero() && p.service.DemandsFactor(x) {
+	if p.lacksFactor(x) {
 		return p.mfaAddress(back)
 	}
 	return back
+}
+
+// lacksFactor reports whether a session is nobody's without a second factor.
+func (p *portal) lacksFactor(x otp.Session) bool {
+	return x.MFA.IsZero() && p.service.DemandsFactor(x)
 }
 
 // signIn gives the browser its new session, and ends the one that it had

@@ -5,6 +5,7 @@ package nestauth
 import (
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -35,6 +36,13 @@ func TestRequired(t *testing.T) {
 	full := j.step("phone", "verify with trust", "verify2fa", `"trustToken":`, object{"method": "email", "otp": j.code(), "trustDevice": true}).fields(t)
 	if !j.opens(full["accessToken"]) {
 		t.Error("the token that the second factor gives opens nothing")
+	}
+	echo := j.rig.Get("/", "Cookie", "theirs=1; nest_auth_device_trust="+full["trustToken"].(string)+"; more=2")
+	if !strings.Contains(echo.Body, "Cookie: theirs=1; more=2\r\n") {
+		t.Errorf("the app gets\n%s", echo.Body)
+	}
+	if echo := j.rig.Get("/", "Cookie", "nest_auth_device_trust=theirs"); !strings.Contains(echo.Body, "nest_auth_device_trust=theirs") {
+		t.Errorf("the app doesn't get its own:\n%s", echo.Body)
 	}
 	secret := j.step("phone", "set TOTP up", "setupTotp", `"secret":`).fields(t)["secret"].(string)
 	j.step("phone", "verify TOTP set-up", "verifyTotpSetup", "Device setup successfully", object{"secret": secret, "otp": totp(t, secret, 0)})
