@@ -490,3 +490,19 @@ func TestNoSecondFactorFromAbroad(t *testing.T) {
 		b.post(mfa, url.Values{"code": {s.Message().Code}}).redirects(t, "/")
 	}
 }
+
+// TestSecondFactorWakesNoSession: a session that has rested for too long is
+// over, also for who has the code of its second factor.
+func TestSecondFactorWakesNoSession(t *testing.T) {
+	s := newSite(t)
+	s.Gate.Cookie.Idle = 5 * time.Minute
+	b := s.browser()
+	code := b.startFactor("jane@example.com", "0").Code
+	s.Advance(s.Gate.Cookie.Idle)
+	b.get("/private").redirects(t, login+"?return_to=%2Fprivate")
+	before := b.cookies["__Host-otp"]
+	a := b.post(mfa, url.Values{"code": {code}})
+	if b.cookies["__Host-otp"] != before {
+		t.Errorf("the session goes on: %d to %s", a.Status, a.Header.Get("Location"))
+	}
+}
