@@ -8,8 +8,8 @@ import (
 )
 
 // pathHeaders are those from which some frameworks take the path in place of
-// the request's own.
-var pathHeaders = [...]string{"X-Original-Url", "X-Rewrite-Url"}
+// the request's own, in any spelling that CGI servers take for theirs.
+var pathHeaders = newNameSet("X-Original-Url", "X-Rewrite-Url")
 
 // anyPath is one that is read in every way.
 var anyPath = &url.URL{Opaque: "*"}
@@ -22,8 +22,11 @@ func (g *Gate) need(r *http.Request) Need {
 		return g.Rules.Need(anyPath)
 	}
 	need := g.Rules.Need(r.URL)
-	for _, name := range pathHeaders {
-		for _, value := range r.Header[name] {
+	for name, values := range r.Header {
+		if !pathHeaders.has(name) {
+			continue
+		}
+		for _, value := range values {
 			u, err := url.ParseRequestURI(value) // as the request's own is
 			if err != nil {
 				u = anyPath

@@ -18,7 +18,7 @@ func TestPathHeaders(t *testing.T) {
 		"/admin": true, "/ADMIN/x?y": true, "https://app.example.com/admin": true, "/x/..;/admin": true, "/admin%2fx": true, "//admin": true, "%zz": true, "admin": true, "*": true,
 		"/open": false, "https://app.example.com/": false, "/admin/open": false,
 	} {
-		for _, header := range []string{"X-Original-URL", "x-rewrite-url"} {
+		for _, header := range []string{"X-Original-URL", "x-rewrite-url", "X_Original_URL", "x.rewrite.url"} {
 			h := newFactorHouse(t, nil)
 			nobody := httptest.NewRequest(http.MethodGet, "/", nil)
 			nobody.Header.Add(header, "/")
