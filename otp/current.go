@@ -34,12 +34,17 @@ func (s *Service) admit(ctx context.Context, a Address, tenant string) (p Person
 		case errors.Is(err, ErrNobody):
 			return Person{}, directoryOption, nil
 		case err != nil:
-			return Person{}, "", &RetryError{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), After: defaultRetryWait}
+			return Person{}, "", undirected(err)
 		case !p.isOf(tenant):
 			return p, "tenant", nil
 		}
 	}
 	return p, s.admission.refusal(a, p.Groups), nil
+}
+
+// undirected is a failure of the directory, after which nothing can be told.
+func undirected(err error) error {
+	return &RetryError{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), After: defaultRetryWait}
 }
 
 // isOffered reports whether messages are sent to an address's country. Those
@@ -56,7 +61,8 @@ func (s *Service) isOffered(a Address) bool {
 // no round trip to the store.
 //
 // A directory that can't be asked throws nobody out: the person is who they
-// were when it last could.
+// were when it last could. It vouches for nobody either whom it never told of:
+// of a session that another site of the realm opened it can't be told then.
 func (s *Service) Current(ctx context.Context, x Session) (Session, error) {
 	if !time.Now().Before(x.Expires) {
 		return Session{}, ErrNoSession
@@ -69,7 +75,7 @@ func (s *Service) Current(ctx context.Context, x Session) (Session, error) {
 	}
 	refusal := ""
 	if s.directory == nil {
-		x.Person = Person{}
+		x.Person, x.Directory = Person{}, ""
 	} else {
 		p, err := s.directory.Find(ctx, x.Address)
 		switch {
@@ -78,7 +84,9 @@ func (s *Service) Current(ctx context.Context, x Session) (Session, error) {
 		case err == nil && !p.isOf(x.Tenant):
 			refusal = "tenant"
 		case err == nil:
-			x.Person = p
+			x.Person, x.Directory = p, s.directoryName
+		case x.Directory != s.directoryName:
+			return Session{}, undirected(err)
 		}
 	}
 	if refusal == "" {

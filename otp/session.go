@@ -33,6 +33,8 @@ type Session struct {
 	// Person is what the directory says of who is signed in, when it could
 	// last be asked; without a directory it is empty.
 	Person Person
+	// Directory names the one that Person is of; empty: none has told anything.
+	Directory string
 	// Owner names the person in the store, as all of their sessions do.
 	Owner string
 	// Device is a short label of the program that opened the session, or
@@ -65,8 +67,9 @@ type sessionDetails struct {
 	Tenant  string  `json:"t,omitempty"`
 	Scope   string  `json:"sc,omitempty"`
 
-	Person personDetails `json:"p,omitzero"`
-	Device string        `json:"dev,omitempty"`
+	Person    personDetails `json:"p,omitzero"`
+	Directory string        `json:"dir,omitempty"`
+	Device    string        `json:"dev,omitempty"`
 	// MFA is in Unix ms; 0 with a method: when the session was opened, by the
 	// store's clock.
 	MFA       int64  `json:"mfa,omitempty"`
@@ -103,6 +106,7 @@ func (s *Service) sealSession(x Session, lifetime time.Duration, refresh Tag) (S
 		Scope:   x.Scope,
 
 		Person:    detailsOf(x.Person),
+		Directory: x.Directory,
 		Device:    x.Device,
 		MFA:       unixMilli(x.MFA),
 		MFAMethod: x.MFAMethod,
@@ -145,6 +149,7 @@ func (s *Service) unsealSession(r SessionRecord) (Session, error) {
 		Device:  d.Device,
 		MFA:     timeOf(d.MFA),
 
+		Directory: d.Directory,
 		MFAMethod: d.MFAMethod,
 
 		Since:   r.Since,

@@ -116,6 +116,7 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 	session.Subject = s.subject(session.Person, session.Address)
 	session.Owner = s.owner(session.Subject)
 	session.Scope, session.Device = p.Scope, p.Device
+	session.Directory = s.directoryName
 	return s.judge(ctx, p, guess, session)
 }
 
