@@ -113,6 +113,10 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 			followed, release := g.follow(w, r, visitor.Session, need)
 			defer release()
 			r = followed
+		} else {
+			stream := &streamWriter{ResponseWriter: w, gate: g, request: r, session: visitor.Session, need: need}
+			defer stream.end()
+			w = stream
 		}
 		if visitor.renew && r.Header.Get("Upgrade") == "" {
 			w = &renewingWriter{ResponseWriter: w, cookie: g.Cookie, session: visitor.Session}

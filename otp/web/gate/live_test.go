@@ -168,7 +168,11 @@ func TestCutOff(t *testing.T) {
 		name    string
 		http2   bool
 		upgrade bool
-	}{{name: "HTTP/1.1"}, {name: "HTTP/2", http2: true}, {name: "upgrade", upgrade: true}} {
+		unasked bool
+	}{
+		{name: "HTTP/1.1"}, {name: "HTTP/2", http2: true}, {name: "upgrade", upgrade: true},
+		{name: "HTTP/1.1, unasked", unasked: true}, {name: "HTTP/2, unasked", http2: true, unasked: true},
+	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := newHouse(t, nil)
 			jane := session(t, "jane@example.com")
@@ -211,7 +215,9 @@ func TestCutOff(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Header.Set("Cookie", h.Cookie.Name+"="+h.sealed(jane))
-			r.Header.Set("Accept", "text/event-stream")
+			if !tc.unasked {
+				r.Header.Set("Accept", "text/event-stream")
+			}
 			if tc.upgrade {
 				r.Header.Set("Connection", "Upgrade")
 				r.Header.Set("Upgrade", "echo")
