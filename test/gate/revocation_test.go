@@ -141,6 +141,7 @@ func TestEveryKindOfStreamEnds(t *testing.T) {
 	}{
 		{"upgrade", func(name, value string) *stream { return upgraded(t, r, name+": "+value+"\r\n") }},
 		{"event stream", func(name, value string) *stream { return events(t, r, name+": "+value+"\r\n") }},
+		{"event stream that nobody asked for", func(name, value string) *stream { return unaskedEvents(t, r, name+": "+value+"\r\n") }},
 		{"event stream over HTTP/2", func(name, value string) *stream {
 			return call(t, r, "event stream over HTTP/2", http.MethodGet, "/ticks", "Accept", "text/event-stream", name, value)
 		}},
