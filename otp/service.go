@@ -67,6 +67,7 @@ type Service struct {
 	directory      Directory
 	directoryName  string // empty without a directory
 	refused        *recently
+	heldBack       *holdback
 	countries      []string
 	defaultCountry string
 	throttles      Throttles
@@ -90,6 +91,7 @@ func NewService(c Config) *Service {
 		admission:      c.Admission,
 		directory:      c.Directory,
 		refused:        newRecently(refusalsRemembered, time.Minute),
+		heldBack:       newHoldback(),
 		countries:      c.Countries,
 		defaultCountry: c.DefaultCountry,
 		throttles:      c.Throttles,

@@ -55,6 +55,9 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if !s.HasSender(r.Address.channel) {
 		return Started{}, ErrNoSender
 	}
+	if err := s.heldBack.refusal(startAction, r.ClientIP); err != nil {
+		return Started{}, err
+	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
 		return Started{}, err
@@ -117,6 +120,7 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 		return Started{}, unavailable(err)
 	}
 	if outcome.Result != Accepted {
+		s.holdBack(startAction, r.ClientIP, outcome)
 		return Started{}, outcome.refusal()
 	}
 	if envelope != nil {

@@ -58,6 +58,9 @@ func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, er
 	if r.Purpose == MFA {
 		return Verification{}, errOfFactor
 	}
+	if err := s.heldBack.refusal(verifyAction, r.ClientIP); err != nil {
+		return Verification{}, err
+	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
 		return Verification{}, err
@@ -143,6 +146,7 @@ func (s *Service) judge(ctx context.Context, p Presented, guess Guess, session S
 	}
 	switch outcome.Result {
 	case Verified:
+		s.heldBack.drop(startAction, p.ClientIP)
 	case Repeated:
 		refresh = "" // its tag isn't kept: presenting it would look like a theft
 	case Wrong:
@@ -152,6 +156,7 @@ func (s *Service) judge(ctx context.Context, p Presented, guess Guess, session S
 	case Exhausted:
 		return Verification{}, ErrExhausted
 	default:
+		s.holdBack(verifyAction, p.ClientIP, outcome)
 		return Verification{}, outcome.refusal()
 	}
 	session, err = s.unsealSession(outcome.Session)
