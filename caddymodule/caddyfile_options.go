@@ -107,27 +107,6 @@ func allChecked(d *caddyfile.Dispenser, arguments string, check func(string) err
 	return texts, nil
 }
 
-// parseProtect reads `protect [<path>... [group:<name>...]]`; bare it means
-// every path.
-func (o *Options) parseProtect(d *caddyfile.Dispenser) error {
-	p := Protection{Paths: []string{"/"}}
-	if d.CountRemainingArgs() == 0 {
-		if err := noBlock(d, "protect"); err != nil {
-			return err
-		}
-	} else {
-		words, err := oneOrMore(d, "[<path>... [group:<name>...]]")
-		if err != nil {
-			return err
-		}
-		if p, err = protectionOf(words); err != nil {
-			return d.WrapErr(err)
-		}
-	}
-	o.Protect = append(o.Protect, p)
-	return at(d, checkRules(o.Protect, o.Public))
-}
-
 // parseAPI reads
 //
 //	api nestauth|autional|auth0|none {

@@ -9,12 +9,15 @@ import (
 )
 
 // Options are what can be said of a site. Said in the otp app they are the
-// defaults of all sites; a site's own option replaces the default whole.
+// defaults of all sites, said in a realm of its sites; a site's own option
+// replaces the default whole, the realm's that of the app.
 type Options struct {
 	// The site's address as its visitors type it, without a path
 	// (`https://app.example.com`). Required. Links, tokens and cookies are
 	// made from it, never from what a request calls the site. Plain http is
-	// for loopback hosts only.
+	// for loopback hosts only. In a realm it is no default: it is the address
+	// of the one of its sites at which all of them sign in that share no
+	// session cookie with it.
 	PublicURL string `json:"public_url,omitempty"`
 
 	// The path below which the login pages are. Default: `/.otp`.
@@ -94,17 +97,6 @@ type Options struct {
 	// that others may reach past Caddy can tell their requests from ours. Its
 	// keys are at `/.otp/jwks.json`. Default: none.
 	Assertion string `json:"assertion,omitempty"`
-}
-
-// Protection says that paths need a session. Of several the longest path that
-// matches a request decides.
-type Protection struct {
-	// The paths, each with all below it. `/` means every path.
-	Paths []string `json:"paths"`
-
-	// Groups of the directory, of which somebody must be in one. Default: any
-	// session will do.
-	Groups []string `json:"groups,omitempty"`
 }
 
 // API turns a wire API on.

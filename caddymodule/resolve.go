@@ -67,13 +67,6 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 	return nil
 }
 
-func (p *Protection) resolve(repl *caddy.Replacer) error {
-	if err := replaceList(repl, "protect", &p.Paths); err != nil {
-		return err
-	}
-	return replaceList(repl, "protect", &p.Groups)
-}
-
 func (api *API) resolve(repl *caddy.Replacer) error {
 	if err := replaceList(repl, "origin", &api.Origins); err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -39,19 +38,6 @@ func (h *Handler) newSite(ctx caddy.Context, app *App, levels []Options) (*web.S
 		return nil, fmt.Errorf("site %s: %w", publicURL, err)
 	}
 	return site, nil
-}
-
-// rules are what paths need.
-func (o *Options) rules() gate.Rules {
-	var protect []gate.Protection
-	for _, p := range o.Protect {
-		protect = append(protect, gate.Protection{Paths: p.Paths, Groups: p.Groups})
-	}
-	var factors []gate.SecondFactor
-	for _, f := range o.RequireMFA {
-		factors = append(factors, gate.SecondFactor{Paths: f.Paths, Fresh: time.Duration(f.Fresh)})
-	}
-	return gate.NewRules(protect, factors, o.Public)
 }
 
 func (h *Handler) newSiteAt(ctx caddy.Context, app *App, levels []Options, publicURL *url.URL, repl *caddy.Replacer) (*web.Site, error) {

@@ -34,7 +34,7 @@ func (s *Service) admit(ctx context.Context, a Address, tenant string) (p Person
 		case errors.Is(err, ErrNobody):
 			return Person{}, directoryOption, nil
 		case err != nil:
-			return Person{}, "", undirected(err)
+			return Person{}, "", directoryUnavailable(err)
 		case !p.isOf(tenant):
 			return p, "tenant", nil
 		}
@@ -42,8 +42,8 @@ func (s *Service) admit(ctx context.Context, a Address, tenant string) (p Person
 	return p, s.admission.refusal(a, p.Groups), nil
 }
 
-// undirected is a failure of the directory, after which nothing can be told.
-func undirected(err error) error {
+// directoryUnavailable puts a wait to an error of the directory.
+func directoryUnavailable(err error) error {
 	return &RetryError{Err: fmt.Errorf("%w: %w", ErrUnavailable, err), After: defaultRetryWait}
 }
 
@@ -86,7 +86,7 @@ func (s *Service) Current(ctx context.Context, x Session) (Session, error) {
 		case err == nil:
 			x.Person, x.Directory = p, s.directoryName
 		case x.Directory != s.directoryName:
-			return Session{}, undirected(err)
+			return Session{}, directoryUnavailable(err)
 		}
 	}
 	if refusal == "" {

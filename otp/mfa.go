@@ -31,7 +31,7 @@ func (s *Service) SecondFactors(ctx context.Context, x Session) ([]Address, erro
 		case errors.Is(err, ErrNobody):
 			return nil, nil
 		case err != nil:
-			return nil, &RetryError{Err: errors.Join(ErrUnavailable, err), After: defaultRetryWait}
+			return nil, directoryUnavailable(err)
 		}
 		person = p
 	}

@@ -108,3 +108,38 @@ func TestOnceRace(t *testing.T) {
 		}
 	}
 }
+
+// afterGet is a store in which something happens after the next Get.
+type afterGet struct {
+	*fakeStore
+	once func()
+}
+
+func (s *afterGet) Get(ctx context.Context, key string) ([]byte, error) {
+	value, err := s.fakeStore.Get(ctx, key)
+	if happens := s.once; happens != nil {
+		s.once = nil
+		happens()
+	}
+	return value, err
+}
+
+// TestOnceAtOnce: of two who have read the same, one gets it.
+func TestOnceAtOnce(t *testing.T) {
+	store := &afterGet{fakeStore: newFakeStore()}
+	h := newHouse(t, func(c *Config) { c.Store = store })
+	tickets := h.Once("ticket", time.Minute)
+	if err := tickets.Put(t.Context(), "slot", "", []byte("a value")); err != nil {
+		t.Fatal(err)
+	}
+	var faster []byte
+	var err error
+	store.once = func() { faster, err = tickets.Take(t.Context(), "slot", "") }
+	value, lost := tickets.Take(t.Context(), "slot", "")
+	if err != nil || string(faster) != "a value" {
+		t.Errorf("the faster one: %q, %v", faster, err)
+	}
+	if !errors.Is(lost, ErrTaken) || value != nil {
+		t.Errorf("the slower one: %q, %v", value, lost)
+	}
+}

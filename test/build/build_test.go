@@ -137,7 +137,7 @@ func TestBuild(t *testing.T) {
 		for _, id := range []string{
 			"otp", "http.handlers.otp",
 			"otp.stores.bolt", "otp.stores.redis",
-			"otp.senders.file", "otp.senders.http", "otp.senders.log", "otp.senders.smtp",
+			"otp.senders.file", "otp.senders.http", "otp.senders.log", "otp.senders.smtp", "otp.directories.file", "otp.directories.http",
 		} {
 			if !slices.Contains(modules, id) {
 				t.Errorf("%s isn't there", id)
