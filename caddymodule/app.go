@@ -149,6 +149,7 @@ func (a *App) Start() error {
 		return err
 	}
 	a.warnOfOrder()
+	a.warnOfAddresses()
 	if _, err := a.store.open(); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -39,6 +40,7 @@ type Handler struct {
 
 	logger      *zap.Logger
 	site        *web.Site
+	publicURL   *url.URL
 	warnProxies sync.Once
 }
 

@@ -97,7 +97,7 @@ func (s *Service) Current(ctx context.Context, x Session) (Session, error) {
 	}
 	if s.refused.first(string(x.ID), time.Now()) {
 		s.logger.Info("session is refused", slog.String("because_of", refusal),
-			slog.String("subject", x.Subject), slog.String("realm", s.realm))
+			slog.String("subject", x.Subject), slog.String("realm", s.realm), slog.String("site", s.host()))
 	}
 	return Session{}, ErrNoSession
 }

@@ -109,7 +109,7 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 	if refusal != "" {
 		envelope = nil
 		s.logger.Info("no message is sent", slog.String("because_of", refusal),
-			slog.String("channel", string(r.Address.channel)), slog.String("realm", s.realm))
+			slog.String("channel", string(r.Address.channel)), slog.String("realm", s.realm), slog.String("site", s.host()))
 	}
 
 	ctx, cancel := s.storeContext(ctx)

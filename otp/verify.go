@@ -113,7 +113,7 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 	guess.Account = s.account(guess.Handle, session.Address)
 	if refusal != "" {
 		guess.Tags = nil
-		s.logger.Info("nobody is signed in", slog.String("because_of", refusal), slog.String("realm", s.realm))
+		s.logger.Info("nobody is signed in", slog.String("because_of", refusal), slog.String("realm", s.realm), slog.String("site", s.host()))
 	}
 	session.ID = s.newSessionID(guess.Handle)
 	session.Subject = s.subject(session.Person, session.Address)

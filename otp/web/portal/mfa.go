@@ -264,7 +264,10 @@ func (p *portal) factorPage(r *http.Request, x otp.Session, a attempt) (*page, e
 		AsksCode:    true,
 	}
 	if len(factors) > 1 {
-		body.OtherAction = p.mfaAddress(a.Return)
+		body.OtherAction, body.OtherLabel = p.mfaAddress(a.Return), words.Page.OtherAddress
+	} else {
+		other := p.somebodyElse(words, a.Return)
+		body.OtherAction, body.OtherLabel = other.Address, other.Label
 	}
 	page.Body = body
 	return page, nil
