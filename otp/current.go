@@ -29,7 +29,11 @@ func (s *Service) Admits(ctx context.Context, a Address) (bool, error) {
 // option they may not sign in for a tenant, or "".
 func (s *Service) admit(ctx context.Context, a Address, tenant string) (p Person, refusal string, err error) {
 	if s.directory != nil {
-		p, err = s.directory.Find(ctx, a)
+		find := s.directory.Find
+		if asker, ok := s.directory.(Asker); ok {
+			find = asker.Ask
+		}
+		p, err = find(ctx, a)
 		switch {
 		case errors.Is(err, ErrNobody):
 			return Person{}, directoryOption, nil

@@ -312,3 +312,39 @@ func TestDirectoryThatFailsVouchesForNoStranger(t *testing.T) {
 		}
 	}
 }
+
+// remembering is a directory that is sooner with what it told before.
+type remembering struct {
+	fakeDirectory
+	asked []string
+}
+
+func (d *remembering) Ask(ctx context.Context, a Address) (Person, error) {
+	d.asked = append(d.asked, a.String())
+	return d.Find(ctx, a)
+}
+
+// TestStrangersAreAskedForAnew: what anybody may type is never answered from
+// memory.
+func TestStrangersAreAskedForAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &remembering{fakeDirectory: fakeDirectory{people: map[string]Person{"jane@example.com": {}}}}
+		h := newHouse(t, func(c *Config) { c.Directory = d })
+		h.watch.Start()
+		defer h.watch.Stop()
+		r := startRequest(t, "jane@example.com")
+		if _, err := h.Start(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		v, err := h.Verify(t.Context(), verifyRequestFor(r, "000123"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(d.asked) != 2 {
+			t.Errorf("asked for anew: %q", d.asked)
+		}
+		if _, err := h.Current(t.Context(), v.Session); err != nil || len(d.asked) != 2 {
+			t.Errorf("a session's request: %v, asked for anew: %q", err, d.asked)
+		}
+	})
+}

@@ -84,8 +84,9 @@ const (
 // hour old isn't taken that lightly: it serves only if asking fails.)
 //
 // While the service fails the last answer on an address serves for up to 24
-// hours, so that a broken service throws nobody out; an address without an
-// answer can't be told, which admits nobody.
+// hours, so that a broken service throws nobody out who is signed in. Who signs
+// in is asked for anew (Ask): an answer that came sooner, or at all, where there
+// was one before would tell strangers who comes here.
 //
 // An address is asked for once at a time. After failures the service is left
 // in peace for 1 s, doubling up to 10 s: at once for an address that it failed
@@ -227,6 +228,20 @@ func (d *HTTP) Find(ctx context.Context, a otp.Address) (otp.Person, error) {
 	}
 	if last != nil {
 		return last.result()
+	}
+	return otp.Person{}, unavailable{err}
+}
+
+// Ask asks the service, also for an address that it told of a moment ago, and
+// among the questions of strangers. While the service fails nobody can be told.
+func (d *HTTP) Ask(ctx context.Context, a otp.Address) (otp.Person, error) {
+	d.mu.Lock()
+	q, err := d.ask(a, nil, d.now())
+	d.mu.Unlock()
+	if err == nil {
+		if err = q.wait(ctx, false); err == nil {
+			return q.answer.result()
+		}
 	}
 	return otp.Person{}, unavailable{err}
 }
@@ -459,4 +474,4 @@ func answered(text []byte, asked otp.Address) (otp.Person, error) {
 	return p, nil
 }
 
-var _ otp.Directory = (*HTTP)(nil)
+var _ otp.Asker = (*HTTP)(nil)

@@ -572,3 +572,38 @@ func TestAnswersAreBounded(t *testing.T) {
 	c.remove("9")
 	has("alice carol")
 }
+
+// TestHTTPAsk: what a stranger asks for takes a question whether or not there
+// was one before, and fails for everybody alike.
+func TestHTTPAsk(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if !strings.Contains(string(body), "jane") {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		_, _ = io.WriteString(w, `{"groups": "staff"}`)
+	})
+	ask := func(name string) error {
+		_, err := s.Ask(t.Context(), mustAddress(t, name+"@example.com"))
+		return err
+	}
+	s.want("jane", "staff", 1)
+	for n := int32(2); n < 6; n += 2 {
+		if err := ask("jane"); err != nil || s.asked.Load() != n {
+			t.Errorf("jane: %v after %d questions", err, s.asked.Load())
+		}
+		if err := ask("joe"); !errors.Is(err, otp.ErrNobody) || s.asked.Load() != n+1 {
+			t.Errorf("joe: %v after %d questions", err, s.asked.Load())
+		}
+	}
+	s.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	for _, name := range []string{"jane", "joe", "stranger", "jane"} {
+		if err := ask(name); !errors.Is(err, otp.ErrUnavailable) {
+			t.Errorf("%s in an outage: %v", name, err)
+		}
+	}
+	if p, err := s.find("jane"); err != nil || len(p.Groups) != 1 {
+		t.Errorf("jane, who is signed in, in an outage: %v, %v", p, err)
+	}
+}
