@@ -183,22 +183,18 @@ func TestTwoDomainsOneLogin(t *testing.T) {
 // TestHomeOfAnotherServer has a realm's home in one Caddy and another of its
 // sites in a second one, with the same store and secret.
 func TestHomeOfAnotherServer(t *testing.T) {
-	site.OnEachStore(t, func(t *testing.T, store string) {
-		if !strings.Contains(store, "redis") {
-			t.Skip("bolt is one server's own")
-		}
-		w := newTLS(t)
-		home := fmt.Sprintf("https://login.example.test:%d", caddyserver.FreePort(t))
-		b := fmt.Sprintf("https://www.example.org:%d", caddyserver.FreePort(t))
-		global := realmBlock(store, "public_url "+home)
-		r := &site.Rig{T: t, App: site.NewUpstream(t)}
-		other := caddyserver.Start(t, global, secureSite(t, b, "staff", "", r.App, w.files))
-		if !strings.Contains(other.Log(), "sign in at a site of another server") {
-			t.Error("the log doesn't say where the home is")
-		}
-		r.Caddy = caddyserver.Start(t, global, secureSite(t, home, "staff", "", r.App, w.files))
-		handOff(t, r, w, home, b)
-	})
+	store := site.OnRedis(t)
+	w := newTLS(t)
+	home := fmt.Sprintf("https://login.example.test:%d", caddyserver.FreePort(t))
+	b := fmt.Sprintf("https://www.example.org:%d", caddyserver.FreePort(t))
+	global := realmBlock(store, "public_url "+home)
+	r := &site.Rig{T: t, App: site.NewUpstream(t)}
+	other := caddyserver.Start(t, global, secureSite(t, b, "staff", "", r.App, w.files))
+	if !strings.Contains(other.Log(), "sign in at a site of another server") {
+		t.Error("the log doesn't say where the home is")
+	}
+	r.Caddy = caddyserver.Start(t, global, secureSite(t, home, "staff", "", r.App, w.files))
+	handOff(t, r, w, home, b)
 }
 
 // handOff signs in at b, by way of the home, and uses what others may see of
