@@ -244,6 +244,9 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, api *wire.API, han
 		s.OnAnswer(r)
 	}
 	caller := s.Caller(r)
+	if caller.Trace == (wire.Trace{}) {
+		caller.Trace = wire.TraceOf(r)
+	}
 	wire.SetPrivate(w.Header())
 	recorder := &statusRecorder{ResponseWriter: w}
 	began := time.Now()
@@ -256,6 +259,8 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, api *wire.API, han
 		slog.Duration("duration", time.Since(began)),
 		slog.String("client_ip", caller.IP.String()),
 		slog.String("request_id", caller.RequestID),
+		slog.String("trace_id", caller.Trace.ID),
+		slog.String("span_id", caller.Trace.Span),
 	)
 }
 

@@ -25,18 +25,28 @@ const (
 // its client calls it, and at the base path of its specification.
 var prefixes = []string{"", "/identity/api/v1", "/bff/identity-service/api/v1"}
 
-// Config is what the dialect needs. The lifetimes may be left out.
+// Config is what the dialect needs. The lifetimes and what has a default may be
+// left out.
 type Config struct {
 	wire.Dialect
 	// PagesPath is the path of the site's pages; the types of problems are
 	// addresses below it.
 	PagesPath string
+	// ShowPage answers with a page in the look of the site's own.
+	ShowPage func(http.ResponseWriter, wire.Page)
+	// ServiceName is what problems call this service. Default:
+	// [DefaultServiceName].
+	ServiceName string
+	// Development makes problems repeat the values of the fields that are
+	// wrong.
+	Development bool
 }
 
 // New returns the dialect.
 func New(c Config) wire.API {
 	c.AccessLifetime = cmp.Or(c.AccessLifetime, DefaultAccessLifetime)
 	c.RefreshLifetime = cmp.Or(c.RefreshLifetime, DefaultRefreshLifetime)
+	c.ServiceName = cmp.Or(c.ServiceName, DefaultServiceName)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	d := &dialect{c}
 	return wire.API{
@@ -64,7 +74,7 @@ func (d *dialect) endpoints() []wire.Endpoint {
 			wire.Endpoint{Method: get, Path: prefix + "/auth/me", Owns: d.ownsAccess, Serve: d.answer(d.me)},
 		)
 	}
-	return endpoints
+	return append(endpoints, d.explanations()...)
 }
 
 func (d *dialect) answer(serve wire.Handler) http.HandlerFunc { return serve.OrFail(d.fail) }

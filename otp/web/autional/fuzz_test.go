@@ -4,6 +4,7 @@ package autional
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -113,13 +114,13 @@ func FuzzPresentedRefresh(f *testing.F) {
 	})
 }
 
-func FuzzTraceparent(f *testing.F) {
-	f.Add("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-	f.Add("00-")
-	f.Fuzz(func(t *testing.T, parent string) {
-		r := webtest.Request(http.MethodGet, "/", "", "Traceparent", parent)
-		if trace := traceOf(r); !validTraceparent(trace.parent) || len(trace.span) != 16 {
-			t.Fatalf("%q gives %+v", parent, trace)
+func FuzzAccept(f *testing.F) {
+	f.Add("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+	f.Add("application/json, text/html;q=NaN")
+	f.Fuzz(func(t *testing.T, accept string) {
+		r := webtest.Request(http.MethodGet, "/", "", "Accept", accept)
+		if wantsHTML(r) && !strings.Contains(strings.ToLower(accept), "html") {
+			t.Fatalf("%q is taken for a browser's", accept)
 		}
 	})
 }
