@@ -8,8 +8,10 @@ import (
 	"go/token"
 	"html"
 	"net/http"
+	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,6 +58,20 @@ func TestEveryKindIsExplained(t *testing.T) {
 	for _, known := range answers {
 		if k, ok := known.answer.(*kind); ok && !names[k.name] {
 			t.Errorf("%s isn't explained", k.name)
+		}
+	}
+}
+
+// TestReadmeHasEveryCode: its table is the one that people read.
+func TestReadmeHasEveryCode(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range explanations {
+		row := regexp.MustCompile(`\|.*\b` + strconv.Itoa(e.kind.code) + `\b.*\b` + strconv.Itoa(e.kind.status) + "\\b.*`" + e.kind.name + "`")
+		if !row.Match(readme) {
+			t.Errorf("it has no row of %d, %d and %s", e.kind.code, e.kind.status, e.kind.name)
 		}
 	}
 }
