@@ -69,7 +69,9 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 				SecureCookies:  service.PublicURL().Scheme == "https",
 			}))
 		case "autional":
-			apis = append(apis, autional.New(autional.Config{Dialect: base, PagesPath: path}))
+			config := autional.Config{Dialect: base, PagesPath: path, LinkPath: portal.LinkPath(path)}
+			apis = append(apis, autional.New(config))
+			finishLink["autional"] = autional.FinishLink(config)
 		case "auth0":
 			base.Code = h.codePolicy(auth0CodeLifetime, auth0CodeLifetime, auth0Attempts, 1)
 			base.AccessLifetime = cmp.Or(accessLifetime, auth0TokenLifetime)

@@ -23,6 +23,8 @@ const (
 	codeReused       = 40000201
 	codeUnauthorized = 40100001
 	codeOrigin       = 40300001
+	codeNoFactor     = 40300002
+	codeNotFound     = 40400001
 	codeMethod       = 40500001
 	codeSlow         = 40800001
 	codeTooLarge     = 41300001
@@ -108,6 +110,18 @@ var (
 		"Logins can't be served right now. Try again in {wait}.",
 		"Anmeldungen sind gerade nicht möglich. Bitte in {wait} erneut versuchen.",
 	}}
+	noFactor = &kind{"no-second-factor", "No second factor", http.StatusForbidden, codeNoFactor, text{
+		"A second factor is required, and there is no address that a code for it can be sent to. Ask who runs the site.",
+		"Ein zweiter Faktor ist nötig, aber es gibt keine Adresse, an die ein Code dafür gesendet werden kann. Bitte an die Betreiber der Site wenden.",
+	}}
+	linkInvalid = &kind{"link-invalid", "Invalid link", http.StatusBadRequest, codeWrong, text{
+		"The link is not valid, has expired or was used before. Ask for a new one.",
+		"Der Link ist ungültig, abgelaufen oder wurde schon verwendet. Bitte einen neuen anfordern.",
+	}}
+	linkUnconfirmed = &kind{"link-unconfirmed", "Link not confirmed", http.StatusMethodNotAllowed, codeMethod, text{
+		"A link is redeemed by POST, with its token in the body; GET leaves it as it is, since mail scanners follow links.",
+		"Ein Link wird per POST eingelöst, mit seinem token im Inhalt; GET lässt ihn unberührt, da Mail-Scanner Links folgen.",
+	}}
 )
 
 // simple is an answer that the API documents as {code, message, timestamp}.
@@ -123,6 +137,7 @@ var (
 	errUnauthorized   = simple{http.StatusUnauthorized, codeUnauthorized, "invalid or expired token"}
 	errReused         = simple{http.StatusBadRequest, codeReused, "refresh token was used before; the session is revoked"}
 	errNoRefreshToken = simple{http.StatusBadRequest, codeBadRequest, "refresh_token is required"}
+	errNoSuchSession  = simple{http.StatusNotFound, codeNotFound, "no such session"}
 	errBadRefresh     = simple{http.StatusBadRequest, codeBadRequest, "request body must be a JSON object with a refresh_token"}
 )
 
@@ -146,11 +161,15 @@ var answers = []struct{ err, answer error }{
 	{wire.ErrTooLarge, bodyTooLarge},
 	{wire.ErrMediaType, unsupportedMediaType},
 	{wire.ErrEarlyData, tooEarly},
+	{otp.ErrNoFactor, noFactor},
 }
 
 // answerTo returns the *kind or the simple that answers an error.
 func answerTo(err error) error {
 	if own, ok := errors.AsType[simple](err); ok {
+		return own
+	}
+	if own, ok := errors.AsType[*kind](err); ok {
 		return own
 	}
 	if _, ok := errors.AsType[fieldErrors](err); ok {

@@ -19,6 +19,7 @@ var fieldCodes = map[string]text{
 	"conflict":    {"can't be combined: send either email or phone", "nicht kombinierbar: entweder email oder phone senden"},
 	"unsupported": {"can't be used on this site", "kann auf dieser Site nicht verwendet werden"},
 	"unknown":     {"is not a field of this request", "ist kein Feld dieser Anfrage"},
+	"mismatch":    {"is not the tenant that the X-Tenant-ID header names", "ist nicht der Mandant, den der Header X-Tenant-ID nennt"},
 }
 
 // fieldError is one field and the fieldCodes entry of what is wrong with it.
