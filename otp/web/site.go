@@ -298,12 +298,21 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, api *wire.API, han
 	s.Logger.Info("answered",
 		slog.String("api", api.Name),
 		slog.String("method", r.Method),
-		slog.String("path", r.URL.Path),
+		slog.String("path", s.loggedPath(r.URL.Path)),
 		slog.Int("status", cmp.Or(recorder.status, http.StatusOK)),
 		slog.Duration("duration", time.Since(began)),
 		slog.String("client_ip", caller.IP.String()),
 		slog.String("request_id", caller.RequestID),
 	)
+}
+
+// loggedPath is a path without what it names.
+func (s *Site) loggedPath(path string) string {
+	if res := s.resource(path); res != nil && res.item != "" {
+		parent, _ := cutLast(path)
+		return parent + "{" + res.item + "}"
+	}
+	return path
 }
 
 type statusRecorder struct {

@@ -301,6 +301,9 @@ func TestItems(t *testing.T) {
 		if (h.passed != nil) != theApps || !theApps && (w.Code != max(tc.status, 200) && w.Code != tc.status || !strings.HasPrefix(w.Body.String(), tc.want)) {
 			t.Errorf("%s %s %q, exclusive %v: passed %v, %d %s", tc.method, tc.path, tc.headers, tc.exclusive, h.passed != nil, w.Code, w.Body)
 		}
+		if strings.HasPrefix(tc.want, "item") && !strings.Contains(h.log.String(), "path=/auth/things/{id} ") {
+			t.Errorf("%s: log: %s", tc.path, &h.log)
+		}
 		if tc.method == "OPTIONS" && w.Header().Get("Access-Control-Allow-Methods") != "DELETE" {
 			t.Errorf("%s: %v", tc.path, w.Header())
 		}
