@@ -69,13 +69,16 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 				SecureCookies:  service.PublicURL().Scheme == "https",
 			}))
 		case "autional":
-			apis = append(apis, autional.New(autional.Config{
+			config := autional.Config{
 				Dialect:     base,
 				PagesPath:   path,
+				LinkPath:    portal.LinkPath(path),
 				ShowPage:    portal.Show(service.PublicURL().Host),
 				ServiceName: api.Service,
 				Development: api.Development,
-			}))
+			}
+			apis = append(apis, autional.New(config))
+			finishLink["autional"] = autional.FinishLink(config)
 		case "auth0":
 			base.Code = h.codePolicy(auth0CodeLifetime, auth0CodeLifetime, auth0Attempts, 1)
 			base.AccessLifetime = cmp.Or(accessLifetime, auth0TokenLifetime)

@@ -24,6 +24,8 @@ const (
 	codeReused       = 40000201 // a refresh token was presented twice; its session is over
 	codeUnauthorized = 40100001 // no token, or none that is valid
 	codeOrigin       = 40300001 // a page of another site calls
+	codeNoFactor     = 40300002 // a second factor is needed, and the person has none
+	codeNotFound     = 40400001 // no such session
 	codeMethod       = 40500001 // another HTTP method is needed
 	codeSlow         = 40800001 // the body didn't arrive in time
 	codeTooLarge     = 41300001 // the body is over 8 KiB
@@ -127,6 +129,21 @@ var (
 		"Anmeldungen sind gerade nicht möglich. Bitte in {wait} erneut versuchen.",
 		"目前无法登录，请在 {wait}后重试。",
 	}}
+	noFactor = &kind{"no-second-factor", "No second factor", http.StatusForbidden, codeNoFactor, text{
+		"A second factor is required, and there is no address that a code for it can be sent to. Ask who runs the site.",
+		"Ein zweiter Faktor ist nötig, aber es gibt keine Adresse, an die ein Code dafür gesendet werden kann. Bitte an die Betreiber der Site wenden.",
+		"需要第二重验证，但没有可以接收验证码的地址。请联系站点管理者。",
+	}}
+	linkInvalid = &kind{"link-invalid", "Invalid link", http.StatusBadRequest, codeWrong, text{
+		"The link is not valid, has expired or was used before. Ask for a new one.",
+		"Der Link ist ungültig, abgelaufen oder wurde schon verwendet. Bitte einen neuen anfordern.",
+		"链接无效、已过期或已被使用，请重新获取。",
+	}}
+	linkUnconfirmed = &kind{"link-unconfirmed", "Link not confirmed", http.StatusMethodNotAllowed, codeMethod, text{
+		"A link is redeemed by POST, with its token in the body; GET leaves it as it is, since mail scanners follow links.",
+		"Ein Link wird per POST eingelöst, mit seinem token im Inhalt; GET lässt ihn unberührt, da Mail-Scanner Links folgen.",
+		"链接须以 POST 兑换，并在正文中带上其 token；由于邮件扫描器会打开链接，GET 不会使用它。",
+	}}
 )
 
 // simple is an answer that the API documents as {code, message, timestamp}.
@@ -142,6 +159,7 @@ var (
 	errUnauthorized   = simple{http.StatusUnauthorized, codeUnauthorized, "invalid or expired token"}
 	errReused         = simple{http.StatusBadRequest, codeReused, "refresh token was used before; the session is revoked"}
 	errNoRefreshToken = simple{http.StatusBadRequest, codeBadRequest, "refresh_token is required"}
+	errNoSuchSession  = simple{http.StatusNotFound, codeNotFound, "no such session"}
 	errBadRefresh     = simple{http.StatusBadRequest, codeBadRequest, "request body must be a JSON object with a refresh_token"}
 )
 
@@ -165,11 +183,15 @@ var answers = []struct{ err, answer error }{
 	{wire.ErrTooLarge, bodyTooLarge},
 	{wire.ErrMediaType, unsupportedMediaType},
 	{wire.ErrEarlyData, tooEarly},
+	{otp.ErrNoFactor, noFactor},
 }
 
 // answerTo returns the *kind or the simple that answers an error.
 func answerTo(err error) error {
 	if own, ok := errors.AsType[simple](err); ok {
+		return own
+	}
+	if own, ok := errors.AsType[*kind](err); ok {
 		return own
 	}
 	if _, ok := errors.AsType[fieldErrors](err); ok {

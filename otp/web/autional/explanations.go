@@ -146,4 +146,31 @@ var explanations = []explanation{
 		"Dieselbe Anfrage nach den Sekunden erneut senden, die retry_after und der Header Retry-After nennen.",
 		"请在 retry_after 和 Retry-After 标头给出的秒数之后重新发送相同的请求。",
 	}},
+	{noFactor, text{
+		"This person needs a second factor to sign in, and the site knows no other address of theirs that a code could be sent to.",
+		"Diese Person braucht zum Anmelden einen zweiten Faktor, und die Site kennt keine andere Adresse von ihr, an die ein Code gesendet werden könnte.",
+		"此人登录需要第二重验证，但站点不知道其可以接收验证码的其他地址。",
+	}, text{
+		"Whoever runs the site can add an e-mail address or a phone number of the person to its directory.",
+		"Die Betreiber der Site können im Verzeichnis eine E-Mail-Adresse oder Telefonnummer der Person ergänzen.",
+		"站点管理者可以在目录中为此人添加电子邮件地址或电话号码。",
+	}},
+	{linkInvalid, text{
+		"The token isn't that of a link which can still be used: it is cut off, too old, has been used, or was replaced by a newer one.",
+		"Das token ist nicht das eines noch verwendbaren Links: Es ist abgeschnitten, zu alt, schon benutzt oder durch ein neueres ersetzt.",
+		"该 token 不属于仍可使用的链接：可能不完整、已过期、已被使用，或已被新的链接取代。",
+	}, text{
+		"Ask for a new link.",
+		"Einen neuen Link anfordern.",
+		"请重新获取链接。",
+	}},
+	{linkUnconfirmed, text{
+		"A link was followed by GET, as mail scanners do too. It hasn't been used up.",
+		"Ein Link wurde per GET aufgerufen, wie es auch Mail-Scanner tun. Er ist nicht verbraucht.",
+		"链接被以 GET 方式打开，邮件扫描器也会这样做。链接尚未被使用。",
+	}, text{
+		"Send its token by POST to the same path, once a person has confirmed it.",
+		"Sein token per POST an denselben Pfad senden, sobald ein Mensch es bestätigt hat.",
+		"待用户确认后，将其 token 以 POST 发送到同一路径。",
+	}},
 }

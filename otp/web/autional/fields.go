@@ -19,6 +19,7 @@ var fieldCodes = map[string]text{
 	"conflict":    {"can't be combined: send either email or phone", "nicht kombinierbar: entweder email oder phone senden", "不能同时使用：请只发送 email 或 phone"},
 	"unsupported": {"can't be used on this site", "kann auf dieser Site nicht verwendet werden", "在本站点不可用"},
 	"unknown":     {"is not a field of this request", "ist kein Feld dieser Anfrage", "不是此请求的字段"},
+	"mismatch":    {"is not the tenant that the X-Tenant-ID header names", "ist nicht der Mandant, den der Header X-Tenant-ID nennt", "与 X-Tenant-ID 标头指定的租户不一致"},
 }
 
 // fieldError is one field, the fieldCodes entry of what is wrong with it, and

@@ -19,6 +19,8 @@ import (
 const (
 	alice = "alice@example.com"
 	phone = "+8613800138000"
+
+	linkPath = webtest.PagesPath + "/link?token="
 )
 
 // newSite runs a site with the dialect, exclusive unless edit says otherwise.
@@ -28,6 +30,7 @@ func newSite(t testing.TB, o webtest.Options, edit ...func(*Config)) *site {
 		c := Config{
 			Dialect:   s.Dialect(),
 			PagesPath: webtest.PagesPath,
+			LinkPath:  linkPath,
 			ShowPage:  portal.Show("app.example.com"),
 		}
 		for _, e := range edit {
