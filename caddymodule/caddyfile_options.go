@@ -112,6 +112,8 @@ func allChecked(d *caddyfile.Dispenser, arguments string, check func(string) err
 //	api nestauth|autional|auth0|none {
 //		exclusive
 //		origin <url>...
+//		service <name>
+//		development
 //		client <id> {
 //			...
 //		}
@@ -126,7 +128,10 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 	}
 	line := placeOf(d)
 	words := []string{"exclusive", "origin"}
-	if api.Name == "auth0" {
+	switch api.Name {
+	case "autional":
+		words = append(words, "service", "development")
+	case "auth0":
 		words = append(words, "client")
 	}
 	block := newBlockRepeating(d, "client")
@@ -137,6 +142,14 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 			api.Exclusive, err = true, none(d)
 		case "origin":
 			api.Origins, err = allChecked(d, "<url>...", checkOrigin)
+		case "service":
+			if api.Service, err = checked(d, "<name>", checkServiceName); err == nil {
+				err = at(d, api.checkProblems())
+			}
+		case "development":
+			if api.Development, err = true, none(d); err == nil {
+				err = at(d, api.checkProblems())
+			}
 		case "client":
 			if api.Name != "auth0" {
 				return d.Errf("only api auth0 has clients; remove this one")

@@ -107,6 +107,7 @@ func caller(r *http.Request) wire.Caller {
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		c.RequestID, _ = repl.GetString("http.request.uuid")
 	}
+	c.Trace = tracedSpan(r)
 	return c
 }
 

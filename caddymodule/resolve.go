@@ -67,7 +67,10 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 	return nil
 }
 
-func (api *API) resolve(repl *caddy.Replacer) error {
+func (api *API) resolve(repl *caddy.Replacer) (err error) {
+	if api.Service, err = replaced(repl, "service", api.Service); err != nil {
+		return err
+	}
 	if err := replaceList(repl, "origin", &api.Origins); err != nil {
 		return err
 	}

@@ -131,13 +131,16 @@ type ElevateRequest struct {
 	Renewable bool
 	// Device is kept in the session, as [Presented] has it; empty: as before.
 	Device string
+	// Lifetime is how long the session lasts that continues a
+	// [Session.Pending] one. Any other ends when the one before would have.
+	Lifetime time.Duration
 }
 
 // Elevate redeems a code of [Service.StartFactor]: in one step of the store,
 // as for a login, it counts the attempt, compares, and opens a session that
 // continues x under a new id (OWASP ASVS 5.0 §7.2.4), with the second factor
 // proved now. The new one is the same person's, of the same dialect, client and
-// scope, and ends when x would have. Then x is revoked.
+// scope, and ends when x would have, unless x was pending. Then x is revoked.
 //
 // The address doesn't become one that has signed in: what the store records of
 // it is under another name ([Guess.Account]).
@@ -171,10 +174,14 @@ func (s *Service) Elevate(ctx context.Context, x Session, r ElevateRequest) (Ver
 	elevated.ID = s.newSessionID(handle)
 	elevated.Device = cmp.Or(r.Device, x.Device)
 	elevated.MFA, elevated.MFAMethod = time.Time{}, string(r.Address.channel) // when, the store says
+	lifetime := time.Until(x.Expires)
+	if x.Pending {
+		elevated.Pending, elevated.Expires, lifetime = false, time.Time{}, r.Lifetime
+	}
 	v, err := s.judge(ctx, Presented{
 		ClientIP:  r.ClientIP,
 		Browser:   r.Browser,
-		Lifetime:  time.Until(x.Expires),
+		Lifetime:  lifetime,
 		Renewable: r.Renewable,
 	}, guess, elevated)
 	if err != nil {

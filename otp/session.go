@@ -54,6 +54,14 @@ type Session struct {
 	// Created and Expires bound the session, in the store's time.
 	Created time.Time
 	Expires time.Time
+	// Used is when the session was opened or last renewed, in the store's
+	// time. The pages' sessions are never renewed there: theirs is when they
+	// were opened. A sealed cookie or token doesn't carry it.
+	Used time.Time
+	// Pending says that the session waits for the second factor that is
+	// demanded of the person: it proves nothing until [Service.Elevate] has
+	// another one continue it.
+	Pending bool
 }
 
 // sessionDetails is what a store keeps of a session, sealed.
@@ -74,6 +82,7 @@ type sessionDetails struct {
 	// store's clock.
 	MFA       int64  `json:"mfa,omitempty"`
 	MFAMethod string `json:"mm,omitempty"`
+	Pending   bool   `json:"w,omitempty"`
 
 	// Since and Expires, in Unix ms, are those of the session that this one
 	// continues.
@@ -110,6 +119,7 @@ func (s *Service) sealSession(x Session, lifetime time.Duration, refresh Tag) (S
 		Device:    x.Device,
 		MFA:       unixMilli(x.MFA),
 		MFAMethod: x.MFAMethod,
+		Pending:   x.Pending,
 
 		Since:   unixMilli(x.Since),
 		Expires: unixMilli(x.Expires),
@@ -117,9 +127,13 @@ func (s *Service) sealSession(x Session, lifetime time.Duration, refresh Tag) (S
 	if err != nil {
 		return SessionRecord{}, err
 	}
+	owner := x.Owner
+	if x.Pending {
+		owner = "" // nobody is signed in yet: it isn't listed
+	}
 	return SessionRecord{
 		ID:       x.ID,
-		Owner:    x.Owner,
+		Owner:    owner,
 		Sealed:   s.sessions.Seal(plain, s.realm+"\x00"+string(x.ID)),
 		Refresh:  refresh,
 		Lifetime: lifetime,
@@ -151,9 +165,11 @@ func (s *Service) unsealSession(r SessionRecord) (Session, error) {
 
 		Directory: d.Directory,
 		MFAMethod: d.MFAMethod,
+		Pending:   d.Pending,
 
 		Since:   r.Since,
 		Created: r.Created,
+		Used:    r.Used,
 		Expires: r.Created.Add(r.Lifetime),
 	}
 	if x.MFAMethod != "" && d.MFA == 0 {

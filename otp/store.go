@@ -197,9 +197,9 @@ type SessionRecord struct {
 	// Refresh is the tag of the secret that renews the session; empty: none.
 	Refresh  Tag
 	Lifetime time.Duration
-	// Created, and Since (when the account was first verified), are set by
-	// the store.
-	Created, Since time.Time
+	// Created, Since (when the account was first verified), and Used (when the
+	// session was opened or last renewed) are set by the store.
+	Created, Since, Used time.Time
 }
 
 // Result is what came of a start or a guess.

@@ -19,6 +19,11 @@ type Presented struct {
 	Lifetime time.Duration
 	// Renewable asks for a refresh secret.
 	Renewable bool
+	// Pending is how long the session waits for a second factor where the
+	// directory demands one of the person: then the session is [Session.Pending]
+	// for that long, and neither Lifetime nor Renewable holds. Zero: it doesn't
+	// wait, and the factor is asked for where it is needed.
+	Pending time.Duration
 	// Scope is kept in the session.
 	Scope string
 	// Device is kept in the session: a short label of the caller's program,
@@ -120,6 +125,10 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 	session.Owner = s.owner(session.Subject)
 	session.Scope, session.Device = p.Scope, p.Device
 	session.Directory = s.directoryName
+	if p.Pending > 0 && session.Person.MFA {
+		session.Pending = true
+		p.Lifetime, p.Renewable = p.Pending, false
+	}
 	return s.judge(ctx, p, guess, session)
 }
 

@@ -11,6 +11,6 @@ if not current then
 	redis.call('DEL', KEYS[1])
 	return { REUSED }
 end
-s.refresh = ARGV[2]
+s.refresh, s.used = ARGV[2], now
 keep_session(KEYS[1], s)
-return { RENEWED, s.sealed, s.lifetime, s.created, s.since }
+return { RENEWED, s.sealed, s.lifetime, s.created, s.since, s.used }

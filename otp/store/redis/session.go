@@ -44,6 +44,7 @@ func (s *Store) Renew(ctx context.Context, id otp.SessionID, old []otp.Tag, next
 			Lifetime: r.duration(2),
 			Created:  r.instant(3),
 			Since:    r.instant(4),
+			Used:     r.instant(5),
 		}, r.err()
 	}
 	return otp.SessionRecord{}, errNonsense
@@ -85,6 +86,7 @@ func (s *Store) Sessions(ctx context.Context, owner string) ([]otp.SessionRecord
 			Lifetime: r.duration(3),
 			Created:  r.instant(4),
 			Since:    r.instant(5),
+			Used:     r.instant(6),
 		})
 		all.bad = all.bad || r.bad
 	}

@@ -24,7 +24,9 @@ type API struct {
 // Endpoint is one method on one path of a dialect.
 type Endpoint struct {
 	Method string
-	// Path is matched exactly.
+	// Path is matched exactly. Its last segment may be a name in braces, as in
+	// /sessions/{id}: that stands for any one segment that is no endpoint's
+	// path, and Serve gets it by [http.Request.PathValue].
 	Path string
 	// Owns reports whether a request on a path shared with the app carries
 	// something of ours: a token, a code's provider, a client id that this
