@@ -122,16 +122,18 @@ func cutLast(path string) (parent, last string) {
 	return path[:i], path[i:]
 }
 
-// resource returns what is ours on a path, or nil.
+// resource returns what is ours on a path, or nil. What stands for any segment
+// must be one however the path is read, and not a disguise of another path.
 func (s *Site) resource(path string) *resource {
 	if res := s.paths[path]; res != nil {
 		return res
 	}
 	parent, last := cutLast(path)
-	if last == "" {
+	res := s.items[parent]
+	if res == nil || last == "" || !gate.Plain(path) {
 		return nil
 	}
-	return s.items[parent]
+	return res
 }
 
 // ServeHTTP answers what is ours and passes everything else to next, the app,

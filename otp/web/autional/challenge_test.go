@@ -97,6 +97,9 @@ func TestChallenge(t *testing.T) {
 				b.Text("user_id") != "staff "+jane || user["email"] != jane || len(b.Fields) != 7 {
 				t.Errorf("body is %s", b.Body)
 			}
+			if main := test.person.Main(otp.SMS).String(); user["phone"] != main {
+				t.Errorf("phone is %q, want %q", user["phone"], main)
+			}
 			x, err := s.Issuer.Authenticate(t.Context(), b.Text("access_token"))
 			if err != nil || x.MFA.IsZero() || x.MFAMethod != string(test.channel) || x.Pending || x.Expires.Sub(x.Created) != DefaultRefreshLifetime {
 				t.Errorf("%+v, %v", x, err)

@@ -228,7 +228,6 @@ func TestSessionsShared(t *testing.T) {
 
 // TestSessionsAcrossOrigins lets pages of a configured origin call the routes.
 func TestSessionsAcrossOrigins(t *testing.T) {
-	const spa = "https://spa.example.net"
 	s := newSite(t, webtest.Options{}, func(c *Config) { c.Origins = []string{spa} })
 	access := webtest.Bearer(s.signIn(alice).Text("access_token"))
 	for path, methods := range map[string]string{
