@@ -3,11 +3,13 @@
 package caddymodule
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -412,6 +414,8 @@ func TestProvisionRefusesJSON(t *testing.T) {
 		`{"realm": "staff"}`:          `unknown field "realm"`,
 		`{"code": {"alphabet": "x"}}`: `unknown field "alphabet"`,
 		`{"store": {"store": "x"}}`:   `unknown module: otp.stores.x`,
+		`{"store": {"store": "redis", "url": "redis://localhost", "timeout": "1m"}}`:     `store redis timeout must be from 10ms to 10s, not 1m0s`,
+		`{"store": {"store": "redis", "url": "redis://localhost", "key_prefix": "a b"}}`: `key prefix "a b" must be printable ASCII`,
 	} {
 		t.Run(config, func(t *testing.T) {
 			_, err := provision(t, isolated(t, []byte(`{"apps": {"otp": `+config+`}}`)))
@@ -419,6 +423,29 @@ func TestProvisionRefusesJSON(t *testing.T) {
 				t.Errorf("%v, not %s", err, want)
 			}
 		})
+	}
+}
+
+// TestRedisStoreOptions: configurations share a store only when all of it is
+// the same.
+func TestRedisStoreOptions(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, s := range []RedisStore{
+		{URL: "redis://localhost"},
+		{URL: "redis://localhost/1"},
+		{URL: "redis://localhost", KeyPrefix: "staff:"},
+		{URL: "redis://localhost", Timeout: caddy.Duration(time.Second)},
+	} {
+		if err := s.Provision(caddy.Context{}); err != nil {
+			t.Fatal(err)
+		}
+		if seen[s.Identity()] {
+			t.Errorf("%+v shares another's store", s)
+		}
+		seen[s.Identity()] = true
+		if want := cmp.Or(time.Duration(s.Timeout), 250*time.Millisecond); s.Patience() != want {
+			t.Errorf("%+v waits %s", s, s.Patience())
+		}
 	}
 }
 
