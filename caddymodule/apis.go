@@ -57,6 +57,7 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 			Code:            h.codePolicy(defaultCodeLifetime, defaultSMSLifetime, defaultAttempts, 1),
 			AccessLifetime:  cmp.Or(accessLifetime, defaultTokenLifetime),
 			RefreshLifetime: refreshLifetime,
+			LongestSession:  h.longestSession(),
 			Exclusive:       api.Exclusive,
 			Origins:         origins(api.Origins),
 			Logger:          logger,
@@ -64,9 +65,8 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 		switch api.Name {
 		case "nestauth":
 			apis = append(apis, nestauth.New(nestauth.Config{
-				Dialect:        base,
-				LongestSession: h.longestSession(),
-				SecureCookies:  service.PublicURL().Scheme == "https",
+				Dialect:       base,
+				SecureCookies: service.PublicURL().Scheme == "https",
 			}))
 		case "autional":
 			config := autional.Config{

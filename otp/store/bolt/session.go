@@ -42,7 +42,7 @@ func (x *step) renew(id otp.SessionID, old []otp.Tag, next otp.Tag) (renewal, er
 	}
 	if equal == 0 {
 		rest := r.Created.Add(r.Lifetime).Sub(x.time())
-		return renewal{refusal: otp.ErrReused}, x.revoke(otp.Revocation{Session: id, Lifetime: rest})
+		return renewal{session: *r, refusal: otp.ErrReused}, x.revoke(otp.Revocation{Session: id, Lifetime: rest})
 	}
 	r.Refresh, r.Used = next, x.time()
 	return renewal{session: *r}, x.saveSession(*r)

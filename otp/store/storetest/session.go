@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -75,9 +76,12 @@ var sessionPromises = []promise{
 		other, _ := t.signIn(newPerson("bob"))
 		t.advance(time.Hour)
 		t.renew(s.ID, tag("next"), s.Refresh)
-		_, err := t.store.Renew(t.Context(), s.ID, []otp.Tag{s.Refresh}, tag("stolen"))
+		was, err := t.store.Renew(t.Context(), s.ID, []otp.Tag{s.Refresh}, tag("stolen"))
 		if !errors.Is(err, otp.ErrReused) {
 			t.Fatalf("error is %v, want ErrReused", err)
+		}
+		if was.ID != s.ID || !bytes.Equal(was.Sealed, s.Sealed) || was.Refresh != tag("next") || was.Lifetime != s.Lifetime || was.Created.IsZero() || was.Since.IsZero() || was.Used.Before(was.Created) {
+			t.Fatalf("it was %+v, want %+v", was, s)
 		}
 		for _, held := range []otp.Tag{tag("next"), tag("stolen"), s.Refresh} {
 			_, err := t.store.Renew(t.Context(), s.ID, []otp.Tag{held}, tag("x"))

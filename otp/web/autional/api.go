@@ -67,6 +67,7 @@ type dialect struct {
 func dialectOf(c Config) *dialect {
 	c.AccessLifetime = cmp.Or(c.AccessLifetime, DefaultAccessLifetime)
 	c.RefreshLifetime = cmp.Or(c.RefreshLifetime, DefaultRefreshLifetime)
+	c.LongestSession = max(c.LongestSession, c.RefreshLifetime)
 	c.ServiceName = cmp.Or(c.ServiceName, DefaultServiceName)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return &dialect{c, token.NewSealed(c.Service.Keys(), c.Service.Realm(), challengeUse)}

@@ -128,12 +128,14 @@ func TestLoginCases(t *testing.T) {
 		{"U20", "GET /auth/me with a token; without", "200 envelope 0; " + unauthorized, func(s *site) []webtest.Answer {
 			return []webtest.Answer{me(s, s.signIn(alice).Text("access_token")), s.Get("/auth/me")}
 		}},
-		{"U21", "refresh; the used token again; the next token; GET /auth/me with either", tokens + "; 400 SimpleResponse 40000201" + strings.Repeat("; "+unauthorized, 3), func(s *site) []webtest.Answer {
+		{"U21", "refresh; the used token again; the next token; GET /auth/me with either; with that of another login; its refresh", tokens + "; 400 SimpleResponse 40000201" + strings.Repeat("; "+unauthorized, 5), func(s *site) []webtest.Answer {
+			other := s.signIn(alice)
 			first := s.signIn(alice)
 			second := s.refresh(first.Text("refresh_token"))
 			return []webtest.Answer{
 				second, s.refresh(first.Text("refresh_token")), s.refresh(second.Text("refresh_token")),
 				me(s, first.Text("access_token")), me(s, second.Text("access_token")),
+				me(s, other.Text("access_token")), s.refresh(other.Text("refresh_token")),
 			}
 		}},
 		{"U22", "logout; GET /auth/me; refresh", "200 envelope 0; " + unauthorized + "; " + unauthorized, func(s *site) []webtest.Answer {

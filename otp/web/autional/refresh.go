@@ -48,6 +48,12 @@ func (d *dialect) refresh(w http.ResponseWriter, r *http.Request) error {
 		return errNoRefreshToken
 	}
 	v, err := d.renew(r, raw)
+	if errors.Is(err, otp.ErrReused) {
+		// Somebody has a token that isn't theirs: all of the person's sessions end.
+		if err := d.Service.SignOutEverywhere(r.Context(), v.Session.Subject, d.LongestSession); err != nil {
+			return err
+		}
+	}
 	if err != nil {
 		return err
 	}

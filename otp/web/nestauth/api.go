@@ -23,10 +23,6 @@ const (
 // Config is what the dialect needs. The lifetimes may be left out.
 type Config struct {
 	wire.Dialect
-	// LongestSession is the longest that a session of the site lasts,
-	// whichever API or page opened it; a sign-out everywhere is remembered
-	// for so long. It is never taken as less than RefreshLifetime.
-	LongestSession time.Duration
 	// SecureCookies is set unless the site is plain http.
 	SecureCookies bool
 }

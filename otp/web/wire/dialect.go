@@ -25,6 +25,10 @@ type Dialect struct {
 	// RefreshLifetime is how long a session with a refresh token lasts,
 	// renewed or not.
 	RefreshLifetime time.Duration
+	// LongestSession is the longest that a session of the site lasts,
+	// whichever API or page opened it; a sign-out everywhere is remembered
+	// for so long. It is never taken as less than RefreshLifetime.
+	LongestSession time.Duration
 	// Exclusive makes all of the dialect's paths ours.
 	Exclusive bool
 	// Origins are the foreign web origins whose pages may call the API.
