@@ -66,6 +66,7 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 			Code:            h.codePolicy(defaultCodeLifetime, defaultSMSLifetime, defaultAttempts, 1),
 			AccessLifetime:  cmp.Or(accessLifetime, defaultTokenLifetime),
 			RefreshLifetime: refreshLifetime,
+			LongestSession:  h.longestSession(),
 			Exclusive:       api.Exclusive,
 			Origins:         origins(api.Origins),
 			Logger:          logger,
@@ -74,12 +75,20 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 		case "nestauth":
 			apis = append(apis, nestauth.New(nestauth.Config{
 				Dialect:        base,
-				LongestSession: h.longestSession(),
 				SecureCookies:  service.PublicURL().Scheme == "https",
 				SendNeedsToken: api.SendRequires != "",
 			}))
 		case "autional":
-			apis = append(apis, autional.New(autional.Config{Dialect: base, PagesPath: path}))
+			config := autional.Config{
+				Dialect:     base,
+				PagesPath:   path,
+				LinkPath:    portal.LinkPath(path),
+				ShowPage:    portal.Show(service.PublicURL().Host),
+				ServiceName: api.Service,
+				Development: api.Development,
+			}
+			apis = append(apis, autional.New(config))
+			finishLink["autional"] = autional.FinishLink(config)
 		case "auth0":
 			base.Code = h.codePolicy(auth0CodeLifetime, auth0CodeLifetime, auth0Attempts, 1)
 			base.AccessLifetime = cmp.Or(accessLifetime, auth0TokenLifetime)
@@ -143,6 +152,9 @@ func origins(texts []string) []string {
 func checkPagesApart(path string, apis []wire.API) error {
 	for _, api := range apis {
 		for _, e := range api.Endpoints {
+			if strings.HasPrefix(e.Path, autional.ProblemsPath(path)+"/") {
+				continue // a page of its own
+			}
 			if strings.HasPrefix(e.Path, path+"/") || e.Path == path {
 				return fmt.Errorf("path %s is taken: api %s answers %s; write another one, such as %s", path, api.Name, e.Path, portal.DefaultPath)
 			}

@@ -94,7 +94,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.keys, err = otp.NewKeys(secrets...); err != nil {
 		return fmt.Errorf("%w; make one with `openssl rand -base64 32`", err)
 	}
-	a.timeout = module.Timeout()
+	a.timeout = module.Patience()
 	a.courier = otp.NewCourier(a.store, a.timeout, a.logger)
 	a.watch = a.store.watch
 	return nil
@@ -150,6 +150,7 @@ func (a *App) Start() error {
 	}
 	a.warnOfOrder()
 	a.warnOfTrustHeader()
+	a.warnOfAddresses()
 	if _, err := a.store.open(); err != nil {
 		return err
 	}

@@ -115,6 +115,8 @@ func allChecked(d *caddyfile.Dispenser, arguments string, check func(string) err
 //		exclusive
 //		origin <url>...
 //		send_requires token
+//		service <name>
+//		development
 //		client <id> {
 //			...
 //		}
@@ -130,6 +132,8 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 	line := placeOf(d)
 	words := []string{"exclusive", "origin"}
 	switch api.Name {
+	case "autional":
+		words = append(words, "service", "development")
 	case "auth0":
 		words = append(words, "client")
 	case "nestauth":
@@ -148,6 +152,14 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 				return d.Errf("only api nestauth has send_requires; remove this one")
 			}
 			api.SendRequires, err = checked(d, "token", checkSendRequires)
+		case "service":
+			if api.Service, err = checked(d, "<name>", checkServiceName); err == nil {
+				err = at(d, api.checkProblems())
+			}
+		case "development":
+			if api.Development, err = true, none(d); err == nil {
+				err = at(d, api.checkProblems())
+			}
 		case "client":
 			if api.Name != "auth0" {
 				return d.Errf("only api auth0 has clients; remove this one")

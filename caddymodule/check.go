@@ -29,6 +29,7 @@ const (
 	maxThrottleEvents   = 1_000_000
 	maxThrottleWindow   = 30 * 24 * time.Hour
 	maxThrottlesOfScope = 4
+	maxServiceName      = 64
 )
 
 // of makes a check's errors begin with the option's name.
@@ -227,7 +228,31 @@ func checkAPIs(apis []API) error {
 	return nil
 }
 
+// checkServiceName takes what every log and dashboard can show.
+func checkServiceName(name string) error {
+	if len(name) > maxServiceName || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return fmt.Errorf("service %q: write a name of up to %d characters of ASCII without blanks, such as identity-service", name, maxServiceName)
+	}
+	return nil
+}
+
+// checkProblems judges the options of problem details.
+func (api API) checkProblems() error {
+	switch {
+	case api.Name != "autional" && api.Service != "":
+		return errors.New("only api autional has a service; remove it")
+	case api.Name != "autional" && api.Development:
+		return errors.New("only api autional has development; remove it")
+	case api.Service == "":
+		return nil
+	}
+	return unlessPlaceholder(api.Service, checkServiceName)
+}
+
 func (api API) check() error {
+	if err := api.checkProblems(); err != nil {
+		return err
+	}
 	if api.Name == "auth0" && len(api.Clients) == 0 {
 		return errors.New("api auth0 needs a client; write `client <id>` into its block")
 	}

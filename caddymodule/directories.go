@@ -40,18 +40,23 @@ func directoryKinds() []string {
 	return kinds
 }
 
-// loadDirectory returns who may sign in, or nil without a directory.
-func (h *Handler) loadDirectory(ctx caddy.Context) (otp.Directory, error) {
+// loadDirectory returns who may sign in, or nil without a directory, and what
+// tells it from those of other sites.
+func (h *Handler) loadDirectory(ctx caddy.Context) (directory otp.Directory, name string, err error) {
 	if len(h.DirectoryRaw) == 0 {
-		return nil, nil
+		return nil, "", nil
 	}
 	module, err := ctx.LoadModule(h, "DirectoryRaw")
 	if err != nil {
-		return nil, fmt.Errorf("directory: %w", err)
+		return nil, "", fmt.Errorf("directory: %w", err)
 	}
 	directory, ok := module.(otp.Directory)
 	if !ok {
-		return nil, fmt.Errorf("directory: %T is no directory", module)
+		return nil, "", fmt.Errorf("directory: %T is no directory", module)
 	}
-	return directory, nil
+	name = directory.(caddy.Module).CaddyModule().ID.Name()
+	if service, ok := directory.(*HTTPDirectory); ok {
+		name += " " + service.URL // a file is never out of reach once it was read
+	}
+	return directory, name, nil
 }

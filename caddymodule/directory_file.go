@@ -3,6 +3,9 @@
 package caddymodule
 
 import (
+	"fmt"
+	"path/filepath"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -38,6 +41,11 @@ func (f *FileDirectory) Provision(ctx caddy.Context) error {
 	path, err := replaced(caddy.NewReplacer(), "directory file", f.Path)
 	if err != nil {
 		return err
+	}
+	if path != "" { // errors say where a relative one leads from Caddy's working directory
+		if path, err = filepath.Abs(path); err != nil {
+			return fmt.Errorf("directory file: %w", err)
+		}
 	}
 	file, err := directory.OpenFile(path, ctx.Slogger())
 	if err != nil {

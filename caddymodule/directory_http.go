@@ -47,7 +47,7 @@ type HTTPDirectory struct {
 	// `2s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
-	otp.Directory `json:"-"`
+	otp.Asker `json:"-"`
 
 	service *directory.HTTP
 }
@@ -81,7 +81,7 @@ func (h *HTTPDirectory) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.service, h.Directory = service, service
+	h.service, h.Asker = service, service
 	return nil
 }
 

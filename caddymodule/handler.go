@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -39,6 +40,7 @@ type Handler struct {
 
 	logger      *zap.Logger
 	site        *web.Site
+	publicURL   *url.URL
 	warnProxies sync.Once
 }
 
@@ -105,6 +107,7 @@ func caller(r *http.Request) wire.Caller {
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		c.RequestID, _ = repl.GetString("http.request.uuid")
 	}
+	c.Trace = tracedSpan(r)
 	return c
 }
 

@@ -65,6 +65,10 @@ func (o *Options) checkHeaders() error {
 	if o.Assertion == "" {
 		return nil
 	}
+	// Apps look for a name under these, wherever they stand.
+	for _, header := range gate.DefaultHeaders {
+		seen[gate.FoldName(header.Name)] = true
+	}
 	return checkHeaderName("assertion", o.Assertion, seen)
 }
 

@@ -27,8 +27,8 @@ type MFA struct {
 	Methods []string `json:"methods,omitempty"`
 
 	// Whether every session needs one. Without it a session opens no path that
-	// needs one, and on open paths the app is told of nobody. The auth0 and
-	// autional APIs, which have no way to prove one, sign nobody in.
+	// needs one, and on open paths the app is told of nobody. The auth0 API,
+	// which has no way to prove one, signs nobody in.
 	Required bool `json:"required,omitempty"`
 
 	// Whether the channel that opened the session is refused as its second

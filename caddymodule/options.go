@@ -121,6 +121,15 @@ type API struct {
 	// this realm alone. Default: for everybody.
 	SendRequires string `json:"send_requires,omitempty"`
 
+	// What the problem details of `autional` call the service. Default:
+	// `identity-service`.
+	Service string `json:"service,omitempty"`
+
+	// Whether the problem details of `autional` repeat the values of the
+	// fields that are wrong, for who develops a client. They show callers
+	// nothing but what they have sent.
+	Development bool `json:"development,omitempty"`
+
 	// The applications of `auth0`; it needs at least one.
 	Clients []Client `json:"clients,omitempty"`
 }

@@ -31,21 +31,28 @@ func TestOrderIsWarnedOf(t *testing.T) {
 		{"another site's", "http://localhost:8080 {\n" + placedOTP + "}\nhttp://b.localhost:8080 {\n" + password + "}", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			log := filepath.Join(t.TempDir(), "log")
-			c := run(t)
-			config := c.withoutListeners("{\nadmin off\npersist_config off\nauto_https off\n}\n" + test.site)
-			config = bytes.Replace(config, []byte(`"output":"discard"`), []byte(`"output":"file","filename":"`+log+`"`), 1)
-			if err := caddy.Load(config, true); err != nil {
-				t.Fatal(err)
-			}
-			text, err := os.ReadFile(log)
-			if err != nil {
-				t.Fatal(err)
-			}
+			text := startLog(t, test.site)
 			const warning = `run after the login`
-			if strings.Contains(string(text), warning) != (test.want != "") || !strings.Contains(string(text), `"directives":"`+test.want) && test.want != "" {
+			if strings.Contains(text, warning) != (test.want != "") || !strings.Contains(text, `"directives":"`+test.want) && test.want != "" {
 				t.Errorf("want %q warned of:\n%s", test.want, text)
 			}
 		})
 	}
+}
+
+// startLog is what is logged as sites start.
+func startLog(t *testing.T, sites string) string {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "log")
+	c := run(t)
+	config := c.withoutListeners("{\nadmin off\npersist_config off\nauto_https off\n}\n" + sites)
+	config = bytes.Replace(config, []byte(`"output":"discard"`), []byte(`"output":"file","filename":"`+log+`"`), 1)
+	if err := caddy.Load(config, true); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -3,11 +3,13 @@
 package caddymodule
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -366,6 +368,9 @@ func TestProvisionRefusesJSON(t *testing.T) {
 		`"apis": [{"name": "auth0"}]`:                                "api auth0 needs a client; write `client <id>` into its block",
 		`"apis": [{"name": "auth0", "clients": [{}]}]`:               "a client needs an id; write `client <id>`",
 		`"apis": [{"name": "nestauth", "clients": [{"id": "web"}]}]`: `only api auth0 has clients; remove them`,
+		`"apis": [{"name": "nestauth", "service": "portal"}]`:        `only api autional has a service; remove it`,
+		`"apis": [{"name": "nestauth", "development": true}]`:        `only api autional has development; remove it`,
+		`"apis": [{"name": "autional", "service": "a b"}]`:           `service "a b": write a name of up to 64 characters of ASCII without blanks, such as identity-service`,
 		`"apis": [{"name": "auth0", "clients": [{"id": "a", "type": "spa", "secret": "hunter2 hunter2 hunter2 hunter2 hunter2"}]}]`: "client a: type spa can't keep a secret; remove the secret or write `type regular`",
 		`"allow": [""]`:                                       `allow has a blank value; write one, or remove it`,
 		`"protect": [{"paths": [""]}]`:                        `protect has a blank value; write one, or remove it`,
@@ -409,6 +414,8 @@ func TestProvisionRefusesJSON(t *testing.T) {
 		`{"realm": "staff"}`:          `unknown field "realm"`,
 		`{"code": {"alphabet": "x"}}`: `unknown field "alphabet"`,
 		`{"store": {"store": "x"}}`:   `unknown module: otp.stores.x`,
+		`{"store": {"store": "redis", "url": "redis://localhost", "timeout": "1m"}}`:     `store redis timeout must be from 10ms to 10s, not 1m0s`,
+		`{"store": {"store": "redis", "url": "redis://localhost", "key_prefix": "a b"}}`: `key prefix "a b" must be printable ASCII`,
 	} {
 		t.Run(config, func(t *testing.T) {
 			_, err := provision(t, isolated(t, []byte(`{"apps": {"otp": `+config+`}}`)))
@@ -416,6 +423,29 @@ func TestProvisionRefusesJSON(t *testing.T) {
 				t.Errorf("%v, not %s", err, want)
 			}
 		})
+	}
+}
+
+// TestRedisStoreOptions: configurations share a store only when all of it is
+// the same.
+func TestRedisStoreOptions(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, s := range []RedisStore{
+		{URL: "redis://localhost"},
+		{URL: "redis://localhost/1"},
+		{URL: "redis://localhost", KeyPrefix: "staff:"},
+		{URL: "redis://localhost", Timeout: caddy.Duration(time.Second)},
+	} {
+		if err := s.Provision(caddy.Context{}); err != nil {
+			t.Fatal(err)
+		}
+		if seen[s.Identity()] {
+			t.Errorf("%+v shares another's store", s)
+		}
+		seen[s.Identity()] = true
+		if want := cmp.Or(time.Duration(s.Timeout), 250*time.Millisecond); s.Patience() != want {
+			t.Errorf("%+v waits %s", s, s.Patience())
+		}
 	}
 }
 

@@ -73,7 +73,7 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 }
 
 func (api *API) resolve(repl *caddy.Replacer) error {
-	if err := replaceAll(repl, map[string]*string{"send_requires": &api.SendRequires}); err != nil {
+	if err := replaceAll(repl, map[string]*string{"send_requires": &api.SendRequires, "service": &api.Service}); err != nil {
 		return err
 	}
 	if err := replaceList(repl, "origin", &api.Origins); err != nil {

@@ -31,7 +31,7 @@ func (h *Handler) newService(ctx caddy.Context, app *App, realm string, publicUR
 	if err != nil {
 		return nil, err
 	}
-	directory, err := h.loadDirectory(ctx)
+	directory, directoryName, err := h.loadDirectory(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +49,7 @@ func (h *Handler) newService(ctx caddy.Context, app *App, realm string, publicUR
 		Composer:       composer,
 		Senders:        senders,
 		Directory:      directory,
+		DirectoryName:  directoryName,
 		Admission:      otp.Admission{Allow: allow, Deny: deny},
 		Countries:      h.SMSCountries,
 		DefaultCountry: h.DefaultCountry,

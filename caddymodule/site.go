@@ -33,6 +33,7 @@ func (h *Handler) newSite(ctx caddy.Context, app *App, levels []Options) (*web.S
 	if err != nil {
 		return nil, err
 	}
+	h.publicURL = publicURL
 	site, err := h.newSiteAt(ctx, app, levels, publicURL, repl)
 	if err != nil {
 		return nil, fmt.Errorf("site %s: %w", publicURL, err)

@@ -64,8 +64,8 @@ func (s *BoltStore) Provision(caddy.Context) error {
 // Identity is the file.
 func (s *BoltStore) Identity() string { return "bolt " + s.path }
 
-// Timeout is how long an operation may take.
-func (*BoltStore) Timeout() time.Duration { return boltTimeout }
+// Patience is how long an operation may take.
+func (*BoltStore) Patience() time.Duration { return boltTimeout }
 
 func (s *BoltStore) secretFile() string { return s.path + ".secret" }
 

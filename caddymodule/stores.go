@@ -32,8 +32,8 @@ type Store interface {
 	Keep(secret []byte) error
 	// Open opens the store.
 	Open(logger *slog.Logger) (OpenStore, error)
-	// Timeout is how long an operation may take.
-	Timeout() time.Duration
+	// Patience is how long an operation may take.
+	Patience() time.Duration
 }
 
 // OpenStore is a store in use.
@@ -66,7 +66,7 @@ type pooledStore struct {
 func loadStore(module Store, logger *slog.Logger) (*pooledStore, error) {
 	value, _, err := stores.LoadOrNew(module.Identity(), func() (caddy.Destructor, error) {
 		p := &pooledStore{module: module, logger: logger}
-		p.watch = otp.NewWatch(p, module.Timeout(), logger)
+		p.watch = otp.NewWatch(p, module.Patience(), logger)
 		return p, nil
 	})
 	if err != nil {

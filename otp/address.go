@@ -210,15 +210,16 @@ func IsCountry(code string) bool {
 	return phonenumbers.GetCountryCodeForRegion(code) != 0
 }
 
+// maskPhone shows the first three and the last four digits of a number without
+// its country's prefix, and fewer of a short one: three at least are hidden.
 func maskPhone(e164 string) string {
 	national := strings.TrimPrefix(e164, "+")
 	if number, err := phonenumbers.Parse(e164, ""); err == nil {
 		national = phonenumbers.GetNationalSignificantNumber(number)
 	}
-	if len(national) < 8 {
-		return "****" + national[max(0, len(national)-2):]
-	}
-	return national[:3] + "****" + national[len(national)-4:]
+	shown := min(7, max(0, len(national)-3))
+	tail := (shown + 1) / 2
+	return national[:shown-tail] + "****" + national[len(national)-tail:]
 }
 
 func isDotAtom(s string) bool {

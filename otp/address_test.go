@@ -195,7 +195,12 @@ func TestMasked(t *testing.T) {
 		{email(t, "j@example.com"), "j***@example.com"},
 		{phone(t, "+8613800138000"), "138****8000"},
 		{phone(t, "+491701234567"), "170****4567"},
-		{RestoreAddress(SMS, "+2902311"), "****11"},
+		{email(t, "jane+secret@mail.example.co.uk"), "j***@mail.example.co.uk"},
+		{email(t, "jane@exämple.com"), "j***@xn--exmple-cua.com"},
+		{phone(t, "+12025550143"), "202****0143"},
+		{phone(t, "+4741234567"), "41****567"},
+		{RestoreAddress(SMS, "+2902311"), "****1"},
+		{RestoreAddress(SMS, "+29023"), "****"},
 		{Address{}, ""},
 	} {
 		if got := tc.address.Masked(); got != tc.masked {
@@ -307,4 +312,33 @@ func phone(t testing.TB, typed string) Address {
 		t.Fatalf("%q: %v", typed, err)
 	}
 	return a
+}
+
+// FuzzMasked: a mask says no more than the first character and the domain, and
+// hides three digits of a number at least.
+func FuzzMasked(f *testing.F) {
+	f.Add("jane.doe@example.com", false)
+	f.Add("+4741234567", true)
+	f.Fuzz(func(t *testing.T, typed string, sms bool) {
+		channel := Email
+		if sms {
+			channel = SMS
+		}
+		a, err := ParseAddress(channel, typed, "")
+		if err != nil {
+			return
+		}
+		masked := a.Masked()
+		if sms {
+			shown := strings.ReplaceAll(masked, "*", "")
+			if len(shown) > 7 || len(shown) > max(0, len(a.String())-len("+1")-3) || strings.Count(masked, "*") != 4 {
+				t.Fatalf("%s is masked as %s", a, masked)
+			}
+			return
+		}
+		local, domain, _ := strings.Cut(a.String(), "@")
+		if masked != local[:1]+"***@"+domain {
+			t.Fatalf("%s is masked as %s", a, masked)
+		}
+	})
 }

@@ -29,7 +29,11 @@ func (s *Service) Admits(ctx context.Context, a Address) (bool, error) {
 // option they may not sign in for a tenant, or "".
 func (s *Service) admit(ctx context.Context, a Address, tenant string) (p Person, refusal string, err error) {
 	if s.directory != nil {
-		p, err = s.directory.Find(ctx, a)
+		find := s.directory.Find
+		if asker, ok := s.directory.(Asker); ok {
+			find = asker.Ask
+		}
+		p, err = find(ctx, a)
 		switch {
 		case errors.Is(err, ErrNobody):
 			return Person{}, directoryOption, nil
@@ -61,7 +65,8 @@ func (s *Service) isOffered(a Address) bool {
 // no round trip to the store.
 //
 // A directory that can't be asked throws nobody out: the person is who they
-// were when it last could.
+// were when it last could. It vouches for nobody either whom it never told of:
+// of a session that another site of the realm opened it can't be told then.
 func (s *Service) Current(ctx context.Context, x Session) (Session, error) {
 	x, err := s.CurrentOrPending(ctx, x)
 	if err == nil && x.Pending {
@@ -84,7 +89,7 @@ func (s *Service) CurrentOrPending(ctx context.Context, x Session) (Session, err
 	}
 	refusal := ""
 	if s.directory == nil {
-		x.Person = Person{}
+		x.Person, x.Directory = Person{}, ""
 	} else {
 		p, err := s.directory.Find(ctx, x.Address)
 		switch {
@@ -93,7 +98,9 @@ func (s *Service) CurrentOrPending(ctx context.Context, x Session) (Session, err
 		case err == nil && !p.isOf(x.Tenant):
 			refusal = "tenant"
 		case err == nil:
-			x.Person = p
+			x.Person, x.Directory = p, s.directoryName
+		case x.Directory != s.directoryName:
+			return Session{}, directoryUnavailable(err)
 		}
 	}
 	if refusal == "" {
@@ -104,7 +111,7 @@ func (s *Service) CurrentOrPending(ctx context.Context, x Session) (Session, err
 	}
 	if s.refused.first(string(x.ID), time.Now()) {
 		s.logger.Info("session is refused", slog.String("because_of", refusal),
-			slog.String("subject", x.Subject), slog.String("realm", s.realm))
+			slog.String("subject", x.Subject), slog.String("realm", s.realm), slog.String("site", s.host()))
 	}
 	return Session{}, ErrNoSession
 }

@@ -183,13 +183,16 @@ type ElevateRequest struct {
 	// Trust asks for a token by which the person's next logins from the same
 	// device need no second factor.
 	Trust bool
+	// Lifetime is how long the session lasts that continues a
+	// [Session.Pending] one. Any other ends when the one before would have.
+	Lifetime time.Duration
 }
 
 // Elevate redeems a code of [Service.StartFactor]: in one step of the store,
 // as for a login, it counts the attempt, compares, and opens a session that
 // continues x under a new id (OWASP ASVS 5.0 §7.2.4), with the second factor
 // proved now. The new one is the same person's, of the same dialect, client and
-// scope, and ends when x would have. Then x is revoked.
+// scope, and ends when x would have, unless x was pending. Then x is revoked.
 //
 // The address doesn't become one that has signed in: what the store records of
 // it is under another name ([Guess.Account]).
@@ -247,14 +250,20 @@ func (s *Service) Elevate(ctx context.Context, x Session, r ElevateRequest) (Ver
 func (s *Service) continued(x Session, handle Handle, method FactorMethod, r ElevateRequest) Session {
 	x.ID = s.newSessionID(handle)
 	x.Device = cmp.Or(r.Device, x.Device)
-	x.Pending = false
+	if x.Pending {
+		x.Pending, x.Expires = false, time.Time{}
+	}
 	x.MFA, x.MFAMethod = time.Time{}, string(method) // when, the store says
 	return x
 }
 
 // presented is what the guess that elevates x presents.
 func (r ElevateRequest) presented(x Session) Presented {
-	return Presented{ClientIP: r.ClientIP, Browser: r.Browser, Lifetime: time.Until(x.Expires), Renewable: r.Renewable}
+	lifetime := time.Until(x.Expires)
+	if x.Pending {
+		lifetime = r.Lifetime
+	}
+	return Presented{ClientIP: r.ClientIP, Browser: r.Browser, Lifetime: lifetime, Renewable: r.Renewable}
 }
 
 // replace ends a session that another one continues. Whoever has ended it

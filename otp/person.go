@@ -21,6 +21,16 @@ type Directory interface {
 	Find(ctx context.Context, a Address) (Person, error)
 }
 
+// Asker is a [Directory] that is sooner with an answer which it gave before.
+// Who types an address must not be able to tell that: it would say who comes
+// here.
+type Asker interface {
+	Directory
+	// Ask is Find without memory: how long it takes and whether it can tell
+	// doesn't depend on what was asked for before.
+	Ask(ctx context.Context, a Address) (Person, error)
+}
+
 // Person is what a directory knows of somebody.
 type Person struct {
 	// Subject is the app's own identifier of the person. Where it is empty the

@@ -283,3 +283,68 @@ func TestIsGroup(t *testing.T) {
 		}
 	}
 }
+
+// TestDirectoryThatFailsVouchesForNoStranger: a session that another site of the
+// realm opened, one without a directory or with another, opens nothing while
+// this site's can't be asked about it.
+func TestDirectoryThatFailsVouchesForNoStranger(t *testing.T) {
+	store := newFakeStore()
+	site := func(name string, d Directory) *house {
+		return newHouseOn(t, store, func(c *Config) { c.Directory, c.DirectoryName = d, name })
+	}
+	open := site("", nil)
+	other := site("other", &fakeDirectory{people: map[string]Person{"joe@example.com": {Groups: []string{"admins"}}}})
+	gated := &fakeDirectory{people: map[string]Person{"jane@example.com": {}}}
+	closed := site("people", gated)
+	r := startRequest(t, "joe@example.com")
+	for name, at := range map[string]*house{"without a directory": open, "with another one": other} {
+		gated.fail(nil)
+		v, err := at.Verify(t.Context(), verifyRequestFor(r, "000123"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := closed.Current(t.Context(), v.Session); !errors.Is(err, ErrNoSession) {
+			t.Errorf("%s: %v", name, err)
+		}
+		gated.fail(errors.New("no route to host"))
+		if _, err := closed.Current(t.Context(), v.Session); !errors.Is(err, ErrUnavailable) || RetryAfter(err) == 0 {
+			t.Errorf("%s, during an outage: %v", name, err)
+		}
+	}
+}
+
+// remembering is a directory that is sooner with what it told before.
+type remembering struct {
+	fakeDirectory
+	asked []string
+}
+
+func (d *remembering) Ask(ctx context.Context, a Address) (Person, error) {
+	d.asked = append(d.asked, a.String())
+	return d.Find(ctx, a)
+}
+
+// TestStrangersAreAskedForAnew: what anybody may type is never answered from
+// memory.
+func TestStrangersAreAskedForAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &remembering{fakeDirectory: fakeDirectory{people: map[string]Person{"jane@example.com": {}}}}
+		h := newHouse(t, func(c *Config) { c.Directory = d })
+		h.watch.Start()
+		defer h.watch.Stop()
+		r := startRequest(t, "jane@example.com")
+		if _, err := h.Start(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		v, err := h.Verify(t.Context(), verifyRequestFor(r, "000123"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(d.asked) != 2 {
+			t.Errorf("asked for anew: %q", d.asked)
+		}
+		if _, err := h.Current(t.Context(), v.Session); err != nil || len(d.asked) != 2 {
+			t.Errorf("a session's request: %v, asked for anew: %q", err, d.asked)
+		}
+	})
+}

@@ -40,7 +40,7 @@ func (s *Service) isOwnRefresh(dialect string, id SessionID, secret string) bool
 // Refresh renews a session that a dialect opened as renewable and returns it
 // with the next secret; the one presented is used up. It returns
 // [ErrNoSession] for what was never given out or has ended, [ErrReused] for a
-// secret that was used before, after which the session is revoked, or
+// secret that was used before, with the session, which is revoked now, or
 // [ErrUnavailable] in a [RetryError]. A pending session stays pending.
 func (s *Service) Refresh(ctx context.Context, dialect string, id SessionID, secret string) (Verification, error) {
 	if !id.Valid() || !s.isOwnRefresh(dialect, id, secret) {
@@ -53,15 +53,18 @@ func (s *Service) Refresh(ctx context.Context, dialect string, id SessionID, sec
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
 	record, err := s.store.Renew(ctx, id, s.keys.candidates(refreshTag, s.realm, string(id), secret), kept)
-	if errors.Is(err, ErrReused) {
+	reused := errors.Is(err, ErrReused)
+	if reused {
 		s.heed(ctx)
-	}
-	if err != nil {
+	} else if err != nil {
 		return Verification{}, unavailable(err)
 	}
 	session, err := s.unsealSession(record)
 	if err != nil {
 		return Verification{}, err
+	}
+	if reused {
+		return Verification{Session: session}, ErrReused
 	}
 	// A store doesn't know of the end of all of a subject's sessions.
 	session, err = s.CurrentOrPending(ctx, session)

@@ -32,7 +32,7 @@ func TestRefresh(t *testing.T) {
 		kept.Created, kept.Since = v.Session.Created, v.Session.Since
 		h.store.renew = func(id SessionID, old []Tag) (SessionRecord, error) {
 			if id != kept.ID || !slices.Contains(old, kept.Refresh) {
-				return SessionRecord{}, ErrReused
+				return kept, ErrReused
 			}
 			kept.Refresh = h.store.renewals[len(h.store.renewals)-1].next
 			return kept, nil
@@ -41,8 +41,8 @@ func TestRefresh(t *testing.T) {
 		if err != nil || next.Refresh == v.Refresh || next.Session.ID != v.Session.ID || next.Session.Subject != v.Session.Subject {
 			t.Fatalf("%+v, %v", next, err)
 		}
-		if _, err := h.Refresh(t.Context(), v.Session.Dialect, v.Session.ID, v.Refresh); !errors.Is(err, ErrReused) {
-			t.Errorf("the old secret again: %v", err)
+		if was, err := h.Refresh(t.Context(), v.Session.Dialect, v.Session.ID, v.Refresh); !errors.Is(err, ErrReused) || was.Session.Subject != v.Session.Subject || was.Refresh != "" {
+			t.Errorf("the old secret again: %+v, %v", was, err)
 		}
 		calls := len(h.store.renewals)
 		if _, err := h.Refresh(t.Context(), v.Session.Dialect, "../../x", next.Refresh); !errors.Is(err, ErrNoSession) || len(h.store.renewals) != calls {

@@ -34,6 +34,10 @@ type Config struct {
 	// Directory knows the people who may sign in, and nobody else may; nil:
 	// there is none.
 	Directory Directory
+	// DirectoryName tells the directory from those of the realm's other sites,
+	// on every node alike. Sites that share one may share their sessions while
+	// it can't be asked.
+	DirectoryName string
 	// Countries are the ISO 3166 regions that SMS are sent to.
 	Countries []string
 	// DefaultCountry is the region of numbers that don't begin with +.
@@ -65,7 +69,9 @@ type Service struct {
 	senders        map[Channel][]Sender
 	admission      Admission
 	directory      Directory
+	directoryName  string // empty without a directory
 	refused        *recently
+	heldBack       *holdback
 	countries      []string
 	defaultCountry string
 	throttles      Throttles
@@ -91,6 +97,7 @@ func NewService(c Config) *Service {
 		admission:      c.Admission,
 		directory:      c.Directory,
 		refused:        newRecently(refusalsRemembered, time.Minute),
+		heldBack:       newHoldback(),
 		countries:      c.Countries,
 		defaultCountry: c.DefaultCountry,
 		throttles:      c.Throttles,
@@ -101,6 +108,9 @@ func NewService(c Config) *Service {
 		outbox:         c.Keys.Sealer(outboxUse),
 		sessions:       c.Keys.Sealer(sessionUse),
 		links:          c.Keys.Sealer(linkUse),
+	}
+	if s.directory != nil {
+		s.directoryName = s.keys.name("directory", c.DirectoryName)
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)

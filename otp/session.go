@@ -33,6 +33,8 @@ type Session struct {
 	// Person is what the directory says of who is signed in, when it could
 	// last be asked; without a directory it is empty.
 	Person Person
+	// Directory names the one that Person is of; empty: none has told anything.
+	Directory string
 	// Owner names the person in the store, as all of their sessions do.
 	Owner string
 	// Device is a short label of the program that opened the session, or
@@ -45,9 +47,6 @@ type Session struct {
 	// Enrolled says that the person had a second factor turned on when the
 	// session was opened.
 	Enrolled bool
-	// Pending says that the session opens nothing until [Service.Elevate] and
-	// its like continue it: [Service.Current] takes it for none.
-	Pending bool
 	// Temporary says that the browser forgets the session when it is closed.
 	// The sealed cookie alone carries it.
 	Temporary bool
@@ -58,6 +57,14 @@ type Session struct {
 	// Created and Expires bound the session, in the store's time.
 	Created time.Time
 	Expires time.Time
+	// Used is when the session was opened or last renewed, in the store's
+	// time. The pages' sessions are never renewed there: theirs is when they
+	// were opened. A sealed cookie or token doesn't carry it.
+	Used time.Time
+	// Pending says that the session waits for the second factor that is
+	// demanded of the person: it proves nothing until [Service.Elevate] or its
+	// like has another one continue it. [Service.Current] takes it for none.
+	Pending bool
 }
 
 // sessionDetails is what a store keeps of a session, sealed.
@@ -71,14 +78,15 @@ type sessionDetails struct {
 	Tenant  string  `json:"t,omitempty"`
 	Scope   string  `json:"sc,omitempty"`
 
-	Person personDetails `json:"p,omitzero"`
-	Device string        `json:"dev,omitempty"`
+	Person    personDetails `json:"p,omitzero"`
+	Directory string        `json:"dir,omitempty"`
+	Device    string        `json:"dev,omitempty"`
 	// MFA is in Unix ms; 0 with a method: when the session was opened, by the
 	// store's clock.
 	MFA       int64  `json:"mfa,omitempty"`
 	MFAMethod string `json:"mm,omitempty"`
 	Enrolled  bool   `json:"en,omitempty"`
-	Pending   bool   `json:"pd,omitempty"`
+	Pending   bool   `json:"w,omitempty"`
 
 	// Since and Expires, in Unix ms, are those of the session that this one
 	// continues.
@@ -111,6 +119,7 @@ func (s *Service) sealSession(x Session, lifetime time.Duration, refresh Tag) (S
 		Scope:   x.Scope,
 
 		Person:    detailsOf(x.Person),
+		Directory: x.Directory,
 		Device:    x.Device,
 		MFA:       unixMilli(x.MFA),
 		MFAMethod: x.MFAMethod,
@@ -123,9 +132,13 @@ func (s *Service) sealSession(x Session, lifetime time.Duration, refresh Tag) (S
 	if err != nil {
 		return SessionRecord{}, err
 	}
+	owner := x.Owner
+	if x.Pending {
+		owner = "" // nobody is signed in yet: it isn't listed
+	}
 	return SessionRecord{
 		ID:       x.ID,
-		Owner:    x.Owner,
+		Owner:    owner,
 		Sealed:   s.sessions.Seal(plain, s.realm+"\x00"+string(x.ID)),
 		Refresh:  refresh,
 		Lifetime: lifetime,
@@ -155,12 +168,14 @@ func (s *Service) unsealSession(r SessionRecord) (Session, error) {
 		Device:  d.Device,
 		MFA:     timeOf(d.MFA),
 
+		Directory: d.Directory,
 		MFAMethod: d.MFAMethod,
 		Enrolled:  d.Enrolled,
 		Pending:   d.Pending,
 
 		Since:   r.Since,
 		Created: r.Created,
+		Used:    r.Used,
 		Expires: r.Created.Add(r.Lifetime),
 	}
 	if x.MFAMethod != "" && d.MFA == 0 {

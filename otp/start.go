@@ -55,6 +55,9 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if !s.HasSender(r.Address.channel) {
 		return Started{}, ErrNoSender
 	}
+	if err := s.heldBack.refusal(startAction, r.ClientIP); err != nil {
+		return Started{}, err
+	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
 		return Started{}, err
@@ -106,7 +109,7 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 	if refusal != "" {
 		envelope = nil
 		s.logger.Info("no message is sent", slog.String("because_of", refusal),
-			slog.String("channel", string(r.Address.channel)), slog.String("realm", s.realm))
+			slog.String("channel", string(r.Address.channel)), slog.String("realm", s.realm), slog.String("site", s.host()))
 	}
 
 	ctx, cancel := s.storeContext(ctx)
@@ -117,6 +120,7 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 		return Started{}, unavailable(err)
 	}
 	if outcome.Result != Accepted {
+		s.holdBack(startAction, r.ClientIP, outcome)
 		return Started{}, outcome.refusal()
 	}
 	if envelope != nil {

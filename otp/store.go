@@ -83,9 +83,10 @@ type Store interface {
 	Settle(ctx context.Context, l Lease, again time.Duration) error
 
 	// Renew replaces a session's refresh tag. It returns [ErrNoSession] where
-	// there is none or it was kept without a refresh tag, and [ErrReused]
-	// where none of old is the session's present tag: then the session is
-	// revoked in the same step, for the rest of its lifetime. Renewing doesn't
+	// there is none or it was kept without a refresh tag, and [ErrReused],
+	// with the session that it was, where none of old is the session's present
+	// tag: then the session is revoked in the same step, for the rest of its
+	// lifetime. Renewing doesn't
 	// prolong a session.
 	Renew(ctx context.Context, id SessionID, old []Tag, next Tag) (SessionRecord, error)
 
@@ -197,9 +198,9 @@ type SessionRecord struct {
 	// Refresh is the tag of the secret that renews the session; empty: none.
 	Refresh  Tag
 	Lifetime time.Duration
-	// Created, and Since (when the account was first verified), are set by
-	// the store.
-	Created, Since time.Time
+	// Created, Since (when the account was first verified), and Used (when the
+	// session was opened or last renewed) are set by the store.
+	Created, Since, Used time.Time
 }
 
 // Result is what came of a start or a guess.

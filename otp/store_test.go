@@ -31,6 +31,8 @@ type fakeStore struct {
 
 	// result is what a start comes to, Accepted unless it says otherwise.
 	result Result
+	// scope is what throttles a start.
+	scope Scope
 	// verify is what a guess comes to; nil: Verified.
 	verify func(Guess, SessionRecord) (Outcome, error)
 	renew  func(SessionID, []Tag) (SessionRecord, error)
@@ -115,7 +117,7 @@ func (s *fakeStore) Start(ctx context.Context, c Challenge, m *Envelope, charges
 			until: now.Add(m.Lease),
 		}
 	}
-	return Outcome{Result: result, Now: now, RetryAfter: 90 * time.Second}, nil
+	return Outcome{Result: result, Now: now, RetryAfter: 90 * time.Second, Scope: s.scope}, nil
 }
 
 func (s *fakeStore) Verify(ctx context.Context, g Guess, r SessionRecord, charges ...Charge) (Outcome, error) {

@@ -110,14 +110,25 @@ func network(ip netip.Addr, bits int) string {
 	return prefix.String()
 }
 
+// The actions that a client is throttled by.
+const startAction, verifyAction = "start", "verify"
+
+// holdBack remembers a client that the store has throttled, where a directory
+// would be asked before the store is again.
+func (s *Service) holdBack(action string, ip netip.Addr, o Outcome) {
+	if s.directory != nil && o.Result == Throttled && o.Scope == ScopeClientIP {
+		s.heldBack.put(action, ip, o.RetryAfter)
+	}
+}
+
 func (s *Service) startCharges(ip netip.Addr) []Charge {
-	return slices.Concat(s.clientIPCharges("start", ip, 1), s.addressCharges())
+	return slices.Concat(s.clientIPCharges(startAction, ip, 1), s.addressCharges())
 }
 
 func (s *Service) verifyCharges(ip netip.Addr) []Charge {
-	return s.clientIPCharges("verify", ip, verifiesPerStart)
+	return s.clientIPCharges(verifyAction, ip, verifiesPerStart)
 }
 
 func (s *Service) startRefunds(ip netip.Addr) []Charge {
-	return s.clientIPCharges("start", ip, 1)
+	return s.clientIPCharges(startAction, ip, 1)
 }

@@ -19,14 +19,18 @@ type Presented struct {
 	Lifetime time.Duration
 	// Renewable asks for a refresh secret.
 	Renewable bool
+	// Pending is how long the session waits for a second factor where one is
+	// demanded of the person: then the session is [Session.Pending] for that
+	// long, and neither Lifetime nor Renewable holds. Zero: by Due.
+	Pending time.Duration
 	// Scope is kept in the session.
 	Scope string
 	// Device is kept in the session: a short label of the caller's program,
 	// made of words of ours, never of the request's.
 	Device string
-	// Pending is what becomes of the session of somebody who must prove a
-	// second factor first.
-	Pending PendingRule
+	// Due is what becomes of the session of somebody who must prove a second
+	// factor first, unless Pending says it.
+	Due PendingRule
 	// Trust is a token of [ElevateRequest].Trust that the device kept, or
 	// empty.
 	Trust string
@@ -39,7 +43,7 @@ type PendingRule int
 
 const (
 	// RefusePending opens none: what signs in has no way to prove a second
-	// factor.
+	// factor. One that the directory alone demands is left to the gate.
 	RefusePending PendingRule = iota
 	// KeepPending opens it as pending.
 	KeepPending
@@ -81,6 +85,9 @@ type Verification struct {
 func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, error) {
 	if r.Purpose == MFA {
 		return Verification{}, errOfFactor
+	}
+	if err := s.heldBack.refusal(verifyAction, r.ClientIP); err != nil {
+		return Verification{}, err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
@@ -134,19 +141,26 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 	guess.Account = s.account(guess.Handle, session.Address)
 	if refusal != "" {
 		guess.Tags = nil
-		s.logger.Info("nobody is signed in", slog.String("because_of", refusal), slog.String("realm", s.realm))
+		s.logger.Info("nobody is signed in", slog.String("because_of", refusal), slog.String("realm", s.realm), slog.String("site", s.host()))
 	}
 	session.ID = s.newSessionID(guess.Handle)
 	session.Subject = s.subject(session.Person, session.Address)
 	session.Owner = s.owner(session.Subject)
 	session.Scope, session.Device = p.Scope, p.Device
+	session.Directory = s.directoryName
 	due, err := s.prepareFactor(ctx, &session, p)
 	if err != nil {
 		return Verification{}, err
 	}
-	session.Pending = due && p.Pending == KeepPending
+	switch {
+	case due && p.Pending > 0:
+		session.Pending = true
+		p.Lifetime, p.Renewable = p.Pending, false
+	case due:
+		session.Pending = p.Due == KeepPending
+	}
 	v, err := s.judge(ctx, p, guess, session)
-	if err == nil && due && p.Pending == RefusePending {
+	if err == nil && p.Due == RefusePending && !session.Pending && session.MFA.IsZero() && s.DemandsFactor(session) {
 		err = s.refusePending(ctx, v.Session)
 	}
 	if err != nil {
@@ -178,6 +192,7 @@ func (s *Service) judge(ctx context.Context, p Presented, guess Guess, session S
 	}
 	switch outcome.Result {
 	case Verified:
+		s.heldBack.drop(startAction, p.ClientIP)
 	case Repeated:
 		refresh = "" // its tag isn't kept: presenting it would look like a theft
 	case Wrong:
@@ -187,6 +202,7 @@ func (s *Service) judge(ctx context.Context, p Presented, guess Guess, session S
 	case Exhausted:
 		return Verification{}, ErrExhausted
 	default:
+		s.holdBack(verifyAction, p.ClientIP, outcome)
 		return Verification{}, outcome.refusal()
 	}
 	session, err = s.unsealSession(outcome.Session)

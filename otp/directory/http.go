@@ -84,12 +84,16 @@ const (
 // hour old isn't taken that lightly: it serves only if asking fails.)
 //
 // While the service fails the last answer on an address serves for up to 24
-// hours, so that a broken service throws nobody out; an address without an
-// answer can't be told, which admits nobody.
+// hours, so that a broken service throws nobody out who is signed in. Who signs
+// in is asked for anew (Ask): an answer that came sooner, or at all, where there
+// was one before would tell strangers who comes here.
 //
 // An address is asked for once at a time. After failures the service is left
 // in peace for 1 s, doubling up to 10 s: at once for an address that it failed
-// on, and for all from the third failure in a row on.
+// on, and for all from the third failure in a row on. What anybody can have it
+// asked, addresses of nobody known, pauses nothing for known people: who was
+// removed could otherwise stay in by having it fail. That it refuses a question
+// (400, 422 and the like) says nothing of other addresses.
 type HTTP struct {
 	client  *http.Client
 	url     string
@@ -108,7 +112,8 @@ type HTTP struct {
 	asking map[string]*question
 	// Made up addresses can't keep those waiting that are known.
 	newcomers, refreshes lane
-	health               health
+	// failing is set from a failure on until an answer.
+	failing bool
 }
 
 // question is one that is being asked.
@@ -127,9 +132,10 @@ type question struct {
 type lane struct {
 	slots   chan struct{}
 	waiting int
+	health  health
 }
 
-// health is how the service has been lately.
+// health is how the service has been lately, as a lane's questions show.
 type health struct {
 	failures int // in a row
 	failed   time.Time
@@ -226,6 +232,20 @@ func (d *HTTP) Find(ctx context.Context, a otp.Address) (otp.Person, error) {
 	return otp.Person{}, unavailable{err}
 }
 
+// Ask asks the service, also for an address that it told of a moment ago, and
+// among the questions of strangers. While the service fails nobody can be told.
+func (d *HTTP) Ask(ctx context.Context, a otp.Address) (otp.Person, error) {
+	d.mu.Lock()
+	q, err := d.ask(a, nil, d.now())
+	d.mu.Unlock()
+	if err == nil {
+		if err = q.wait(ctx, false); err == nil {
+			return q.answer.result()
+		}
+	}
+	return otp.Person{}, unavailable{err}
+}
+
 // last returns the last answer that may serve, or nil.
 func (d *HTTP) last(address string, now time.Time) *answer {
 	last := d.known.get(address)
@@ -276,16 +296,18 @@ func (d *HTTP) ask(a otp.Address, last *answer, now time.Time) (*question, error
 		if now.Before(last.retry) {
 			return nil, errPaused
 		}
-		l = &d.refreshes
+		if last.found {
+			l = &d.refreshes
+		}
 	}
 	if l.waiting >= maxWaiting {
 		return nil, fmt.Errorf("%s: %w", d.service, errBusy)
 	}
-	if d.health.failures >= pauseFrom {
-		if now.Before(d.health.pause) {
-			return nil, d.health.cause
+	if l.health.failures >= pauseFrom {
+		if now.Before(l.health.pause) {
+			return nil, l.health.cause
 		}
-		d.health.pause = now.Add(d.timeout) // one tries for all
+		l.health.pause = now.Add(d.timeout) // one tries for all
 	}
 	q := &question{address: a, lane: l, begun: now, done: make(chan struct{})}
 	d.asking[a.String()] = q
@@ -294,15 +316,18 @@ func (d *HTTP) ask(a otp.Address, last *answer, now time.Time) (*question, error
 	return q, nil
 }
 
-// run asks a question when its turn comes.
+// run asks a question when its turn comes. Waiting for that takes nothing of the
+// service's time, or a crowd would look like an outage.
 func (d *HTTP) run(q *question) {
-	ctx, cancel := context.WithTimeout(d.ctx, d.timeout)
+	waiting, cancel := context.WithTimeout(d.ctx, d.timeout)
 	defer cancel()
 	select {
 	case q.lane.slots <- struct{}{}:
-		q.answer, q.err = d.fetch(ctx, q.address)
+		asking, cancel := context.WithTimeout(d.ctx, d.timeout)
+		q.answer, q.err = d.fetch(asking, q.address)
+		cancel()
 		<-q.lane.slots
-	case <-ctx.Done():
+	case <-waiting.Done():
 		q.err = fmt.Errorf("%s: %w", d.service, errBusy)
 	}
 	d.mu.Lock()
@@ -319,10 +344,11 @@ func (d *HTTP) settle(q *question) {
 	switch {
 	case q.err == nil:
 		d.known.put(address, q.answer)
-		if d.health.failures > 0 {
+		if d.failing {
 			d.logger.Info("directory can be asked again", slog.String("directory", d.service))
 		}
-		d.health = health{}
+		d.failing = false
+		d.newcomers.health, d.refreshes.health = health{}, health{}
 	case d.ctx.Err() != nil || errors.Is(q.err, errBusy):
 		// It isn't the service's fault.
 	default:
@@ -336,12 +362,24 @@ func (d *HTTP) failed(q *question) {
 		last.failures++
 		last.retry = now.Add(pauseAfter(last.failures))
 	}
-	h := &d.health
-	h.cause = q.err
-	if h.failures == 0 {
+	if !d.failing {
+		d.failing = true
 		d.logger.Error("directory can't be asked; the people it told of go on for a day, others can't sign in",
 			slog.String("directory", d.service), slog.Any("error", q.err))
-	} else if q.begun.Before(h.failed) {
+	}
+	if errors.As(q.err, new(refusal)) {
+		return
+	}
+	d.newcomers.health.count(q, now)
+	if q.lane == &d.refreshes {
+		d.refreshes.health.count(q, now)
+	}
+}
+
+// count counts the failure of a question.
+func (h *health) count(q *question, now time.Time) {
+	h.cause = q.err
+	if h.failures > 0 && q.begun.Before(h.failed) {
 		return // one outage, met by several at a time
 	}
 	h.failures++
@@ -378,6 +416,8 @@ func (d *HTTP) fetch(ctx context.Context, a otp.Address) (*answer, error) {
 	switch code := response.StatusCode; {
 	case code == http.StatusNotFound || code == http.StatusNoContent:
 		return &answer{at: begun}, nil
+	case isRefusal(code):
+		return nil, refusal{errors.New(d.service + " answered " + statusAdvice(code))}
 	case code != http.StatusOK:
 		return nil, errors.New(d.service + " answered " + statusAdvice(code))
 	case err != nil:
@@ -390,6 +430,18 @@ func (d *HTTP) fetch(ctx context.Context, a otp.Address) (*answer, error) {
 		return nil, fmt.Errorf("%s answered with what is no person: %w", d.service, err)
 	}
 	return &answer{person: person, found: true, at: begun}, nil
+}
+
+// refusal is the failure of a service that is there and doesn't like the
+// question.
+type refusal struct{ error }
+
+func isRefusal(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false // of whoever is asked for
+	}
+	return status/100 == 4
 }
 
 func statusAdvice(code int) string {
@@ -422,4 +474,4 @@ func answered(text []byte, asked otp.Address) (otp.Person, error) {
 	return p, nil
 }
 
-var _ otp.Directory = (*HTTP)(nil)
+var _ otp.Asker = (*HTTP)(nil)

@@ -286,9 +286,9 @@ func TestHTTPOutage(t *testing.T) {
 	s.pass(firstPause)
 	s.want("dave", "unavailable", 1)
 	s.pass(firstPause)
-	s.want("alice", "admins", 0) // twice as long
+	s.want("alice", "admins", 1) // what unknown people are asked for puts off nobody who is known
 	s.pass(firstPause)
-	s.want("alice", "admins", 1)
+	s.want("alice", "admins", 0) // twice as long
 	if lines := s.lines(); len(lines) != 1 || !strings.HasPrefix(lines[0], `level=ERROR msg="directory can't be asked; the people it told of go on for a day, others can't sign in" error=`) {
 		t.Errorf("logged %q", lines)
 	}
@@ -418,6 +418,8 @@ func TestHTTPAsksOnce(t *testing.T) {
 func TestHTTPBounds(t *testing.T) {
 	s := serveWith(t, HTTPConfig{Timeout: 30 * time.Second}, admins)
 	s.want("alice", "admins", 1)
+	s.answers(nobody)
+	s.want("bob", "nobody", 1)
 	var at, most atomic.Int32
 	release := make(chan struct{})
 	s.answers(func(w http.ResponseWriter, r *http.Request) {
@@ -444,6 +446,7 @@ func TestHTTPBounds(t *testing.T) {
 	s.want("carol", "unavailable", 0)
 	s.pass(DefaultCache)
 	s.want("alice", "staff", 1)
+	s.want("bob", "nobody", 0) // anybody can have made him known
 	close(release)
 	eventually(t, "all are answered", func() bool {
 		s.HTTP.mu.Lock()
@@ -455,6 +458,49 @@ func TestHTTPBounds(t *testing.T) {
 	}
 	s.logged.want(t) // it wasn't the service's fault
 	s.want("carol", "nobody", 1)
+}
+
+// TestHTTPCrowd: a service that many have to wait for isn't one that fails.
+func TestHTTPCrowd(t *testing.T) {
+	timeout := 1500 * time.Millisecond
+	s := serveWith(t, HTTPConfig{Timeout: timeout}, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(timeout * 2 / 3)
+		nobody(w, r)
+	})
+	results := make(chan error)
+	for i := range 2 * maxAsking {
+		go func() {
+			_, err := s.find(fmt.Sprintf("p%d", i))
+			results <- err
+		}()
+	}
+	for range 2 * maxAsking {
+		if err := <-results; !errors.Is(err, otp.ErrNobody) {
+			t.Errorf("got %v", err)
+		}
+	}
+	s.logged.want(t)
+}
+
+// TestHTTPFailsOnSome: whoever finds addresses that a service fails on delays
+// nobody's removal with them, and those that it refuses are nobody else's
+// affair.
+func TestHTTPFailsOnSome(t *testing.T) {
+	s := serve(t, admins)
+	s.want("alice", "admins", 1)
+	s.pass(DefaultCache)
+	s.answers(fails(http.StatusUnprocessableEntity))
+	for i := range 2 * pauseFrom {
+		s.want(fmt.Sprintf("odd%d", i), "unavailable", 1)
+	}
+	s.answers(staff)
+	s.want("carol", "staff", 1)
+	s.answers(broken)
+	for i := range 2 * pauseFrom {
+		s.want(fmt.Sprintf("odd%d", i), "unavailable", min(1, int32(max(0, pauseFrom-i))))
+	}
+	s.answers(nobody)
+	s.want("alice", "nobody", 1)
 }
 
 // TestHTTPStops: a question that is cut off by the end isn't a failure.
@@ -525,4 +571,39 @@ func TestAnswersAreBounded(t *testing.T) {
 	c.remove("nobody")
 	c.remove("9")
 	has("alice carol")
+}
+
+// TestHTTPAsk: what a stranger asks for takes a question whether or not there
+// was one before, and fails for everybody alike.
+func TestHTTPAsk(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if !strings.Contains(string(body), "jane") {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		_, _ = io.WriteString(w, `{"groups": "staff"}`)
+	})
+	ask := func(name string) error {
+		_, err := s.Ask(t.Context(), mustAddress(t, name+"@example.com"))
+		return err
+	}
+	s.want("jane", "staff", 1)
+	for n := int32(2); n < 6; n += 2 {
+		if err := ask("jane"); err != nil || s.asked.Load() != n {
+			t.Errorf("jane: %v after %d questions", err, s.asked.Load())
+		}
+		if err := ask("joe"); !errors.Is(err, otp.ErrNobody) || s.asked.Load() != n+1 {
+			t.Errorf("joe: %v after %d questions", err, s.asked.Load())
+		}
+	}
+	s.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	for _, name := range []string{"jane", "joe", "stranger", "jane"} {
+		if err := ask(name); !errors.Is(err, otp.ErrUnavailable) {
+			t.Errorf("%s in an outage: %v", name, err)
+		}
+	}
+	if p, err := s.find("jane"); err != nil || len(p.Groups) != 1 {
+		t.Errorf("jane, who is signed in, in an outage: %v, %v", p, err)
+	}
 }

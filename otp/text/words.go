@@ -113,6 +113,8 @@ type PageWords struct {
 	// NotForSiteTitle and NotForSite are for who is signed in at another site
 	// and may not sign in at this one.
 	NotForSiteTitle, NotForSite string
+	// GoOnTo says which {site} people go on to after they have signed in.
+	GoOnTo string
 	// NoCookies is for browsers that don't keep the session of {site}.
 	NoCookies string
 	// SessionsTitle and what follows are for the list of a person's sessions.

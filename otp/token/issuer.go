@@ -20,6 +20,9 @@ import (
 // ErrExpired says that a token is one of this realm, and too old.
 var ErrExpired = errors.New("token has expired")
 
+// errPending is the defect of a caller that would have half a login open things.
+var errPending = errors.New("the session waits for its second factor: it gets no access token")
+
 // MaxLength is the longest token that is looked at, in bytes.
 const MaxLength = 8 << 10
 
@@ -100,7 +103,18 @@ const sessionClaim = "otp"
 // SignAccess returns an access token for a session with a dialect's claims.
 // Unless the claims say otherwise its audience is the issuer; iss, iat, exp
 // and the sealed session are set here. The token never outlives the session.
+// There is none for a session that is pending, but by [Issuer.SignPending].
 func (i *Issuer) SignAccess(ctx context.Context, x otp.Session, lifetime time.Duration, claims map[string]any) (string, error) {
+	if x.Pending {
+		return "", errPending
+	}
+	return i.SignPending(ctx, x, lifetime, claims)
+}
+
+// SignPending is [Issuer.SignAccess] for an API whose clients prove the second
+// factor of a pending session by its token. Only [Issuer.AuthenticateOrPending]
+// takes that for one.
+func (i *Issuer) SignPending(ctx context.Context, x otp.Session, lifetime time.Duration, claims map[string]any) (string, error) {
 	now := i.now()
 	expires := now.Add(lifetime)
 	if x.Expires.Before(expires) {

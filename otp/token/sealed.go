@@ -28,7 +28,7 @@ func NewSealed(keys *otp.Keys, realm, use string) *Sealed {
 }
 
 // sealedVersion is the first byte of a sealed session's plain form.
-const sealedVersion = 4
+const sealedVersion = 5
 
 // Seal returns the session and when it was last seen as base64url text.
 func (s *Sealed) Seal(x otp.Session, seen time.Time) string {
@@ -43,7 +43,7 @@ func (s *Sealed) Seal(x otp.Session, seen time.Time) string {
 	}
 	for _, text := range [...]string{
 		string(x.ID), x.Owner, x.Subject, string(x.Address.Channel()), x.Address.String(),
-		string(x.Method), x.Dialect, x.Client, x.Tenant, x.Scope, x.MFAMethod,
+		string(x.Method), x.Dialect, x.Client, x.Tenant, x.Scope, x.MFAMethod, x.Directory,
 	} {
 		b = appendText(b, text)
 	}
@@ -110,7 +110,7 @@ func (s *Sealed) Open(text string) (x otp.Session, seen time.Time, current bool,
 	x.Address = otp.RestoreAddress(channel, r.text())
 	x.Method = otp.Method(r.text())
 	x.Dialect, x.Client, x.Tenant, x.Scope = r.text(), r.text(), r.text(), r.text()
-	x.MFAMethod = r.text()
+	x.MFAMethod, x.Directory = r.text(), r.text()
 	x.Person = r.person()
 	if r.broken || len(r.rest) > 0 {
 		return otp.Session{}, time.Time{}, false, ErrInvalid

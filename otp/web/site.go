@@ -47,15 +47,19 @@ type Config struct {
 type Site struct {
 	Config
 	paths map[string]*resource
-	// below has those with one more segment, by what stands before it.
-	below map[string]*resource
-	// owned are the canonical forms of the paths that are always ours.
-	owned map[string]string
+	// items are the resources whose last segment may be any, by what is before
+	// it, with the slash.
+	items map[string]*resource
+	// owned are the canonical forms of the paths that are always ours, and
+	// ownedItems those of the items' without their last segment.
+	owned, ownedItems map[string]bool
 }
 
 // resource is all that the dialects have on one path.
 type resource struct {
 	endpoints []endpoint
+	// item names the last segment, where that may be any.
+	item string
 	// fail is the API that answers what no endpoint takes, where the path is
 	// always ours.
 	fail *wire.API
@@ -68,7 +72,11 @@ type endpoint struct {
 
 // NewSite returns a site.
 func NewSite(c Config) *Site {
-	s := &Site{Config: c, paths: make(map[string]*resource), below: make(map[string]*resource), owned: make(map[string]string)}
+	s := &Site{
+		Config: c,
+		paths:  make(map[string]*resource), items: make(map[string]*resource),
+		owned: make(map[string]bool), ownedItems: make(map[string]bool),
+	}
 	for i := range c.APIs {
 		api := &c.APIs[i]
 		for _, e := range api.Endpoints {
@@ -79,22 +87,53 @@ func NewSite(c Config) *Site {
 }
 
 func (s *Site) add(e endpoint) {
-	paths, path := s.paths, e.Path
-	if before, ok := strings.CutSuffix(path, wire.AnySegment); ok {
-		paths, path = s.below, before
+	resources, owned, path := s.paths, s.owned, e.Path
+	parent, item := cutItem(e.Path)
+	if item != "" {
+		resources, owned, path = s.items, s.ownedItems, parent
 	}
-	res := paths[path]
+	res := resources[path]
 	if res == nil {
-		res = &resource{}
-		paths[path] = res
+		res = &resource{item: item}
+		resources[path] = res
 	}
 	res.endpoints = append(res.endpoints, e)
 	if e.Documented && res.fail == nil {
 		res.fail = e.api
 	}
 	if e.alwaysOurs() {
-		s.owned[gate.Canonical(e.Path)] = e.Path
+		owned[gate.Canonical(path)] = true
 	}
+}
+
+// cutItem returns what is before the last segment of an endpoint's path, with
+// the slash, and the name of that segment where it may be any; else "".
+func cutItem(path string) (parent, item string) {
+	parent, last := cutLast(path)
+	if strings.HasPrefix(last, "{") && strings.HasSuffix(last, "}") {
+		item = last[1 : len(last)-1]
+	}
+	return parent, item
+}
+
+// cutLast takes the last segment off a path; the slash stays.
+func cutLast(path string) (parent, last string) {
+	i := strings.LastIndexByte(path, '/') + 1
+	return path[:i], path[i:]
+}
+
+// resource returns what is ours on a path, or nil. What stands for any segment
+// must be one however the path is read, and not a disguise of another path.
+func (s *Site) resource(path string) *resource {
+	if res := s.paths[path]; res != nil {
+		return res
+	}
+	parent, last := cutLast(path)
+	res := s.items[parent]
+	if res == nil || last == "" || !gate.Plain(path) {
+		return nil
+	}
+	return res
 }
 
 // ServeHTTP answers what is ours and passes everything else to next, the app,
@@ -110,18 +149,6 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request, next gate.Next)
 		return nil
 	}
 	return s.Gate.Serve(w, r, next)
-}
-
-// resource returns what the dialects have on a path, or nil.
-func (s *Site) resource(path string) *resource {
-	if res := s.paths[path]; res != nil {
-		return res
-	}
-	end := strings.LastIndexByte(path, '/')
-	if end < 0 || end+1 == len(path) {
-		return nil
-	}
-	return s.below[path[:end]]
 }
 
 // dispatch answers a request on one of our paths, or returns false where it
@@ -146,6 +173,10 @@ func (s *Site) dispatch(w http.ResponseWriter, r *http.Request, res *resource) b
 	// tells whose it is.
 	if slices.ContainsFunc(candidates, endpoint.alwaysOurs) {
 		limitBody(w)
+	}
+	if res.item != "" {
+		_, last := cutLast(r.URL.Path)
+		r.SetPathValue(res.item, last)
 	}
 	for _, e := range candidates {
 		if e.Owns == nil || e.Owns(r) {
@@ -262,6 +293,9 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, api *wire.API, han
 		s.OnAnswer(r)
 	}
 	caller := s.Caller(r)
+	if caller.Trace == (wire.Trace{}) {
+		caller.Trace = wire.TraceOf(r)
+	}
 	wire.SetPrivate(w.Header())
 	recorder := &statusRecorder{ResponseWriter: w}
 	began := time.Now()
@@ -269,12 +303,23 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, api *wire.API, han
 	s.Logger.Info("answered",
 		slog.String("api", api.Name),
 		slog.String("method", r.Method),
-		slog.String("path", r.URL.Path),
+		slog.String("path", s.loggedPath(r.URL.Path)),
 		slog.Int("status", cmp.Or(recorder.status, http.StatusOK)),
 		slog.Duration("duration", time.Since(began)),
 		slog.String("client_ip", caller.IP.String()),
 		slog.String("request_id", caller.RequestID),
+		slog.String("trace_id", caller.Trace.ID),
+		slog.String("span_id", caller.Trace.Span),
 	)
+}
+
+// loggedPath is a path without what it names.
+func (s *Site) loggedPath(path string) string {
+	if res := s.resource(path); res != nil && res.item != "" {
+		parent, _ := cutLast(path)
+		return parent + "{" + res.item + "}"
+	}
+	return path
 }
 
 type statusRecorder struct {
@@ -306,10 +351,8 @@ func (s *Site) isDisguised(u *url.URL) bool {
 		return false
 	}
 	canonical := gate.Canonical(u.Path)
-	if _, ok := s.owned[canonical]; ok {
-		return true
-	}
-	return s.isBelowPages(canonical)
+	parent, _ := cutLast(canonical)
+	return s.owned[canonical] || s.ownedItems[strings.TrimSuffix(parent, "/")] || s.isBelowPages(canonical)
 }
 
 func (s *Site) isBelowPages(canonical string) bool {
@@ -324,8 +367,17 @@ func (s *Site) mayFold(path string) bool {
 		return true
 	}
 	trimmed := strings.TrimRight(path, "/")
-	for canonical := range s.owned {
-		if len(canonical) == len(trimmed) && strings.EqualFold(canonical, trimmed) {
+	if folds(s.owned, trimmed) {
+		return true
+	}
+	parent, _ := cutLast(trimmed)
+	return folds(s.ownedItems, strings.TrimSuffix(parent, "/"))
+}
+
+// folds reports whether a path is one of those in some spelling.
+func folds(canonical map[string]bool, path string) bool {
+	for owned := range canonical {
+		if len(owned) == len(path) && strings.EqualFold(owned, path) {
 			return true
 		}
 	}

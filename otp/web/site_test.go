@@ -242,6 +242,78 @@ func TestDispatch(t *testing.T) {
 	}
 }
 
+// withItems gives api one a path whose last segment may be any, where there is
+// an X-One header, and a path that is one of those.
+func withItems(exclusive bool) func(one, two *wire.API) {
+	return func(one, _ *wire.API) {
+		has := func(r *http.Request) bool { return r.Header.Get("X-One") != "" }
+		serve := func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "item "+r.PathValue("id")) }
+		one.Exclusive = exclusive
+		one.Endpoints = append(one.Endpoints,
+			wire.Endpoint{Method: "DELETE", Path: "/auth/things/{id}", Owns: has, Serve: serve},
+			wire.Endpoint{Method: "GET", Path: "/auth/things/all", Owns: has, Serve: func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "all things") }},
+		)
+	}
+}
+
+// TestItems asks for paths whose last segment may be any.
+func TestItems(t *testing.T) {
+	ours := []string{"X-One", "1"}
+	preflight := []string{"Origin", spa, "Access-Control-Request-Method", "DELETE"}
+	for _, tc := range []struct {
+		method, path string
+		headers      []string
+		exclusive    bool
+		want         string // the answer's beginning; "": the app's
+		status       int
+	}{
+		{method: "DELETE", path: "/auth/things/x1", headers: ours, want: "item x1"},
+		{method: "DELETE", path: "/auth/things/%78%311", headers: ours, want: "item x11"},
+		{method: "DELETE", path: "/auth/things/x1?y=/z", headers: ours, want: "item x1"},
+		{method: "DELETE", path: "/auth/things/{id}", headers: ours, want: "item {id}"},
+		{method: "DELETE", path: "/auth/things/x1"},
+		{method: "DELETE", path: "/auth/things/x1", exclusive: true, want: "item x1"},
+		{method: "GET", path: "/auth/things/x1", headers: ours},
+		{method: "GET", path: "/auth/things/x1", headers: ours, exclusive: true},
+		{method: "GET", path: "/auth/things/all", headers: ours, want: "all things"},
+		{method: "DELETE", path: "/auth/things/all", headers: ours},
+		{method: "DELETE", path: "/auth/things", headers: ours},
+		{method: "DELETE", path: "/auth/things/", headers: ours},
+		{method: "DELETE", path: "/auth/things/x1/", headers: ours},
+		{method: "DELETE", path: "/auth/things/x1/y", headers: ours},
+		{method: "OPTIONS", path: "/auth/things/x1", headers: preflight, status: 204},
+		// In a spelling that a server behind may fold to one of ours.
+		{method: "DELETE", path: "/AUTH/things/x1", headers: ours},
+		{method: "DELETE", path: "/AUTH/things/x1", headers: ours, exclusive: true, want: "Not Found", status: 404},
+		{method: "DELETE", path: "/auth/things/x1/", headers: ours, exclusive: true, want: "Not Found", status: 404},
+		{method: "DELETE", path: "/auth/things%20/x1", headers: ours, exclusive: true, want: "Not Found", status: 404},
+		{method: "DELETE", path: "/auth//things/x1", headers: ours, exclusive: true, want: "Bad Request", status: 400},
+		{method: "GET", path: "/auth/things/..%252f..%252fauth%252fsend", want: "Not Found", status: 404},
+		{method: "DELETE", path: "/auth/things/..%252f..%252fauth%252fsend", headers: ours, want: "Not Found", status: 404},
+		{method: "DELETE", path: "/auth/things/x%252fy", headers: ours},
+		{method: "DELETE", path: "/auth/things/x1%20", headers: ours, exclusive: true, want: "Not Found", status: 404},
+		{method: "DELETE", path: "/auth/things%2fx1", headers: ours, exclusive: true, want: "Bad Request", status: 400},
+		{method: "DELETE", path: "/auth/things/..%2fthings/x1", headers: ours, exclusive: true, want: "Bad Request", status: 400},
+		{method: "DELETE", path: "/auth/things/x1;y", headers: ours, exclusive: true, want: "Bad Request", status: 400},
+		{method: "DELETE", path: "/auth/thingsx/x1", headers: ours, exclusive: true},
+		{method: "DELETE", path: "/auth/THINGS", headers: ours, exclusive: true},
+		{method: "DELETE", path: "/x1", headers: ours, exclusive: true},
+	} {
+		h := newHouse(t, withItems(tc.exclusive))
+		w := h.do(request(tc.method, tc.path, "", tc.headers...))
+		theApps := tc.want == "" && tc.status == 0
+		if (h.passed != nil) != theApps || !theApps && (w.Code != max(tc.status, 200) && w.Code != tc.status || !strings.HasPrefix(w.Body.String(), tc.want)) {
+			t.Errorf("%s %s %q, exclusive %v: passed %v, %d %s", tc.method, tc.path, tc.headers, tc.exclusive, h.passed != nil, w.Code, w.Body)
+		}
+		if strings.HasPrefix(tc.want, "item") && !strings.Contains(h.log.String(), "path=/auth/things/{id} ") {
+			t.Errorf("%s: log: %s", tc.path, &h.log)
+		}
+		if tc.method == "OPTIONS" && w.Header().Get("Access-Control-Allow-Methods") != "DELETE" {
+			t.Errorf("%s: %v", tc.path, w.Header())
+		}
+	}
+}
+
 func TestEmptyAnswerIsLoggedAsOK(t *testing.T) {
 	h := newHouse(t, func(one, _ *wire.API) {
 		one.Endpoints[0].Serve = func(http.ResponseWriter, *http.Request) {}

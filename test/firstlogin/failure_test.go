@@ -315,6 +315,15 @@ func TestNothingSecretInTheLog(t *testing.T) {
 	site.Do(t, visitor, http.MethodGet, m.Link, "")
 	site.Form(r, visitor, "/.otp/link", url.Values{"token": {token}})
 	secrets = append(secrets, m.To, m.Code, token)
+	r.Post("/auth/magic-link", site.Object{"email": "private-magic@secret.example"})
+	m = r.Message("private-magic@secret.example", 1)
+	token = m.Link[strings.Index(m.Link, "=")+1:]
+	const confirm = "/auth/magic-link/confirm"
+	r.Get(confirm+"?token="+token, "Accept", "text/html")
+	access := r.Post(confirm, site.Object{"token": token}).Text(t, "access_token")
+	own := r.Get("/auth/me/sessions", "Authorization", "Bearer "+access).JSON(t)["data"].([]any)[0].(map[string]any)["id"].(string)
+	r.Ask(http.MethodDelete, "/auth/me/sessions/"+own, "", "Authorization", "Bearer "+access)
+	secrets = append(secrets, m.To, token, access, own)
 	address, err := url.Parse(r.URL)
 	if err != nil {
 		t.Fatal(err)

@@ -77,6 +77,7 @@ func TestOursOrTheApps(t *testing.T) {
 	site.SkipShort(t)
 	r := site.New(t, "store bolt otp.db", site.APIs+site.Roomy)
 	nest := "Bearer " + site.Dialects[0].Login(r, "nest@example.com", 1).Text(t, "accessToken")
+	autional := "Bearer " + site.Dialects[1].Login(r, "autional@example.com", 1).Text(t, "access_token")
 	auth0 := "Bearer " + site.Dialects[2].Login(r, "auth0@example.com", 1).Text(t, "access_token")
 	const (
 		foreign = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ0aGVpcnMifQ.c2lnbmF0dXJl"
@@ -106,6 +107,10 @@ func TestOursOrTheApps(t *testing.T) {
 		{"POST", "/auth/mfa/verify-challenge", none, `{"challenge_token":"t","code":"000000"}`, ours, 400},
 		{"POST", "/identity/api/v1/auth/mfa/verify-challenge", none, `{"challenge_token":"t","code":"000000"}`, ours, 400},
 		{"POST", "/bff/identity-service/api/v1/auth/mfa/verify-challenge", foreign, `{"challenge_token":"t","code":"000000"}`, ours, 400},
+		{"POST", "/auth/magic-link", none, `{"email":"e@example.com"}`, ours, 200},
+		{"POST", "/auth/magic-link/request", foreign, `{"email":"f@example.com","redirect_url":"https://evil.example/"}`, ours, 400},
+		{"GET", "/identity/api/v1/auth/magic-link/confirm?token=t", none, "", ours, 405},
+		{"POST", "/bff/identity-service/api/v1/auth/magic-link/confirm", none, `{"token":"t"}`, ours, 400},
 		{"POST", "/passwordless/verify", none, `{"connection":"email","email":"a@example.com","verification_code":"000000"}`, ours, 404},
 		{"GET", "/passwordless/verify_redirect?email=a%40example.com&verification_code=000000", none, "", ours, 404},
 		{"GET", "/.well-known/jwks.json", none, "", ours, 200},
@@ -117,6 +122,18 @@ func TestOursOrTheApps(t *testing.T) {
 		{"GET", "/auth/me", foreign, "", theApps, 200},
 		{"GET", "/auth/me", none, "", theApps, 200},
 		{"GET", "/auth/user", foreign, "", theApps, 200},
+		{"GET", "/auth/me/sessions", autional, "", ours, 200},
+		{"GET", "/auth/me/sessions", nest, "", theApps, 200},
+		{"GET", "/auth/me/sessions", foreign, "", theApps, 200},
+		{"GET", "/auth/me/sessions", none, "", theApps, 200},
+		{"DELETE", "/auth/me/sessions", foreign, "", theApps, 200},
+		{"DELETE", "/auth/me/sessions", none, "", theApps, 200},
+		{"DELETE", "/auth/me/sessions/x", autional, "", ours, 404},
+		{"DELETE", "/identity/api/v1/auth/me/sessions/x", autional, "", ours, 404},
+		{"DELETE", "/auth/me/sessions/x", nest, "", theApps, 200},
+		{"DELETE", "/auth/me/sessions/x", none, "", theApps, 200},
+		{"GET", "/auth/me/sessions/x", autional, "", theApps, 200},
+		{"DELETE", "/auth/me/sessions", autional, "", ours, 200},
 		{"GET", "/auth/verify-session", nest, "", ours, 200},
 		{"POST", "/auth/refresh-token", none, `{"refreshToken":"theirs"}`, theApps, 200},
 		{"POST", "/auth/refresh", none, `{"refresh_token":"theirs"}`, theApps, 200},
@@ -179,6 +196,9 @@ func TestOursOrTheAppsExclusive(t *testing.T) {
 	}{
 		{"POST", "/auth/login", `{"providerName":"email","credentials":{"email":"a@example.com","password":"x"}}`, site.Refused(401, "code", "INVALID_PROVIDER")},
 		{"GET", "/auth/me", "", site.Refused(401, "code", "NO_AUTH_PROVIDED")},
+		{"GET", "/auth/me/sessions", "", site.Refused(401, "code", 40100001.0)},
+		{"DELETE", "/auth/me/sessions", "", site.Refused(401, "code", 40100001.0)},
+		{"DELETE", "/auth/me/sessions/x", "", site.Refused(401, "code", 40100001.0)},
 		{"POST", "/auth/refresh-token", `{"refreshToken":"theirs"}`, site.Refused(401, "code", "REFRESH_TOKEN_EXPIRED")},
 		{"POST", "/auth/refresh", `{"refresh_token":"theirs"}`, site.Refused(401, "code", 40100001.0)},
 		{"POST", "/auth/refresh", `{}`, site.Refused(400, "code", 40000001.0)},

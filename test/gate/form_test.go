@@ -54,7 +54,7 @@ var confirmation = regexp.MustCompile(`name="otp_form" value="([A-Z2-7]{26})"`)
 // TestFormOverALogin posts 1 MiB with a session that has rested too long.
 func TestFormOverALogin(t *testing.T) {
 	site.OnEachStore(t, func(t *testing.T, store string) {
-		r := site.New(t, store, site.Roomy+"\n\t\tprotect\n\t\tsession {\n\t\t\tidle 2s\n\t\t}\n\t\tthrottle address 100 1m")
+		r := site.New(t, store, site.Roomy+"\n\t\tprotect\n\t\tsession {\n\t\t\tidle 4s\n\t\t}\n\t\tthrottle address 100 1m")
 		contentType, body := upload(t, 1<<20)
 		post := func(client *http.Client, path, contentType, body string, headers ...string) site.Answer {
 			headers = append([]string{
@@ -68,7 +68,7 @@ func TestFormOverALogin(t *testing.T) {
 		if a := post(v.Client, "/upload?album=7", contentType, body); a.Status != http.StatusOK || sum(appBody(a)) != sum(body) {
 			t.Fatalf("while the session holds: %d", a.Status)
 		}
-		time.Sleep(2100 * time.Millisecond) // the session rests
+		time.Sleep(4100 * time.Millisecond) // the session rests
 
 		// From a foreign page nothing is kept, also nothing small: the server
 		// doesn't hear all of a large one out.

@@ -110,6 +110,7 @@ var pathTricks = []pathTrick{
 	{name: "forwarded as public", line: "GET /admin", head: "X-Forwarded-Uri: /assets/x\nX-Forwarded-Path: /assets/x\nX-Forwarded-Prefix: /assets\n"},
 	{name: "original URL that is public", line: "GET /admin", head: "X-Original-URL: /assets/x\nX-Original-URI: /assets/x\nX-Rewrite-URL: /assets/x\n"},
 	{name: "original URL from the public", line: "GET /assets/x", head: "X-Original-URL: /admin\n"},
+	{name: "an encoding of encodings", line: "GET /assets/%" + strings.Repeat("25", 7_000) + "2e./admin"},
 	{name: "rewritten URL from the public", line: "GET /assets/x", head: "X-Rewrite-URL: /admin\n"},
 	{name: "forwarded by this machine", line: "GET /admin", head: "X-Forwarded-For: 127.0.0.1\nX-Real-IP: 127.0.0.1\nForwarded: for=127.0.0.1;host=localhost\n"},
 	{name: "another host's name", line: "GET /admin", head: "X-Forwarded-Host: assets.example\nX-Host: assets.example\n"},

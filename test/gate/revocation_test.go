@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
-	"github.com/caddy-otp/caddy-otp/test/redisserver"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
@@ -24,7 +23,7 @@ const promise = time.Second
 func nodes(t *testing.T, n int, options string) []*site.Rig {
 	t.Helper()
 	app := site.NewUpstream(t)
-	global := site.GlobalBlock("store redis " + redisserver.Start(t).URL() + "\n\t\tsecret a-secret-of-more-than-thirty-two-bytes")
+	global := site.GlobalBlock(site.OnRedis(t))
 	var all []*site.Rig
 	for range n {
 		port := caddyserver.FreePort(t)
@@ -141,6 +140,7 @@ func TestEveryKindOfStreamEnds(t *testing.T) {
 	}{
 		{"upgrade", func(name, value string) *stream { return upgraded(t, r, name+": "+value+"\r\n") }},
 		{"event stream", func(name, value string) *stream { return events(t, r, name+": "+value+"\r\n") }},
+		{"event stream that nobody asked for", func(name, value string) *stream { return unaskedEvents(t, r, name+": "+value+"\r\n") }},
 		{"event stream over HTTP/2", func(name, value string) *stream {
 			return call(t, r, "event stream over HTTP/2", http.MethodGet, "/ticks", "Accept", "text/event-stream", name, value)
 		}},

@@ -103,7 +103,13 @@ func upgraded(t *testing.T, r *site.Rig, header string) *stream {
 // events is an event stream.
 func events(t *testing.T, r *site.Rig, header string) *stream {
 	t.Helper()
-	conn, answer, _ := dial(t, r, "GET /ticks HTTP/1.1\r\nAccept: text/event-stream\r\n"+header)
+	return unaskedEvents(t, r, "Accept: text/event-stream\r\n"+header)
+}
+
+// unaskedEvents is an event stream that the app answers with by itself.
+func unaskedEvents(t *testing.T, r *site.Rig, header string) *stream {
+	t.Helper()
+	conn, answer, _ := dial(t, r, "GET /ticks HTTP/1.1\r\n"+header)
 	if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("an event stream gets %d", answer.StatusCode)
 	}

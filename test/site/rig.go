@@ -63,10 +63,17 @@ type Rig struct {
 
 // stores are the lines of the global block for each kind of store.
 var stores = map[string]func(t *testing.T) string{
-	"bolt": func(*testing.T) string { return "store bolt otp.db" },
-	"redis": func(t *testing.T) string {
-		return "store redis " + redisserver.Start(t).URL() + "\n\t\tsecret a-secret-of-more-than-thirty-two-bytes"
-	},
+	"bolt":  func(*testing.T) string { return "store bolt otp.db" },
+	"redis": OnRedis,
+}
+
+// OnRedis runs a Redis for the test and returns the lines of the global block
+// that use it: a store that several servers share.
+func OnRedis(t *testing.T) string {
+	t.Helper()
+	SkipShort(t)
+	// Not the default: a busy machine is no outage.
+	return "store redis " + redisserver.Start(t).URL() + " {\n\t\t\ttimeout 5s\n\t\t}\n\t\tsecret a-secret-of-more-than-thirty-two-bytes"
 }
 
 // OnEachStore runs a test on every kind of store.

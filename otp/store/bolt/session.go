@@ -42,9 +42,9 @@ func (x *step) renew(id otp.SessionID, old []otp.Tag, next otp.Tag) (renewal, er
 	}
 	if equal == 0 {
 		rest := r.Created.Add(r.Lifetime).Sub(x.time())
-		return renewal{refusal: otp.ErrReused}, x.revoke(otp.Revocation{Session: id, Lifetime: rest})
+		return renewal{session: *r, refusal: otp.ErrReused}, x.revoke(otp.Revocation{Session: id, Lifetime: rest})
 	}
-	r.Refresh = next
+	r.Refresh, r.Used = next, x.time()
 	return renewal{session: *r}, x.saveSession(*r)
 }
 
@@ -63,8 +63,12 @@ func (x *step) session(id otp.SessionID) (*otp.SessionRecord, error) {
 		Created:  time.Unix(0, d.number()),
 		Since:    time.Unix(0, d.number()),
 	}
+	r.Used = r.Created
 	if len(d.rest) > 0 { // older sessions have no owner
 		r.Owner = d.text()
+	}
+	if len(d.rest) > 0 { // nor a last use
+		r.Used = time.Unix(0, d.number())
 	}
 	return &r, d.done()
 }
@@ -77,6 +81,7 @@ func (x *step) saveSession(r otp.SessionRecord) error {
 	e.number(r.Created.UnixNano())
 	e.number(r.Since.UnixNano())
 	e.text(r.Owner)
+	e.number(r.Used.UnixNano())
 	return x.put(sessions, []byte(r.ID), r.Created.Add(r.Lifetime).UnixNano(), e)
 }
 

@@ -129,7 +129,7 @@ func (x *step) judge(h *handle, g otp.Guess, r otp.SessionRecord, clocks *clocks
 			return otp.Outcome{}, err
 		}
 	}
-	r.Created, r.Since = x.time(), time.Unix(0, since)
+	r.Created, r.Since, r.Used = x.time(), time.Unix(0, since), x.time()
 	outcome.Session = r
 	if err := clocks.save(); err != nil {
 		return otp.Outcome{}, err

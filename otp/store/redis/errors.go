@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -41,6 +42,20 @@ var uncoded = map[string]string{
 	"ERR Protocol error: unauthenticated": "NOAUTH",
 }
 
+// misread are what the driver says of an answer that isn't in Redis's protocol.
+var misread = []string{"redis: can't parse", "redis: invalid reply", "redis: invalid line", "redis: got "}
+
+// isMisread reports whether an error is of an answer that breaks the protocol:
+// something else than a Redis is there, or it is broken, so that waiting won't
+// help.
+func isMisread(err error) bool {
+	if _, ok := errors.AsType[*strconv.NumError](err); ok {
+		return true // of a length
+	}
+	text := err.Error()
+	return slices.ContainsFunc(misread, func(says string) bool { return strings.Contains(text, says) })
+}
+
 // storeError makes of a client's error one for the domain. It names the server
 // by its host and port or its socket, and holds nothing of what a server or a
 // driver may have put into its text: keys, tags, other addresses.
@@ -50,6 +65,9 @@ func storeError(server string, err error) error {
 	}
 	if reply, ok := errors.AsType[goredis.Error](err); ok {
 		return replyError(server, reply.Error())
+	}
+	if isMisread(err) {
+		return fmt.Errorf("redis at %s: its answers aren't those of a Redis", server)
 	}
 	return fmt.Errorf("%w: redis at %s: %s", otp.ErrUnavailable, server, reason(err))
 }

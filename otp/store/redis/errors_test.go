@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,6 +53,9 @@ func TestStoreError(t *testing.T) {
 		{serverError("WRONGTYPE Operation against a key holding the wrong kind of value script: f00, on @user_script:9."), false, "WRONGTYPE"},
 		{serverError("ERR unknown command 'EVALSHA', with args beginning with: '" + secret + "'"), false, "ERR"},
 		{serverError("ERR user_script:9: Missing bytes in input. script: f00"), false, "Missing bytes"},
+		{fmt.Errorf("redis: can't parse %q", "HTTP/1.1 400 "+secret), false, "aren't those of a Redis"},
+		{fmt.Errorf("failed to initialize connection options: %w", fmt.Errorf("redis: invalid reply: %q", secret)), false, "aren't those of a Redis"},
+		{&strconv.NumError{Func: "Atoi", Num: secret, Err: strconv.ErrSyntax}, false, "aren't those of a Redis"},
 		{context.DeadlineExceeded, true, "in time"},
 		{context.Canceled, true, "cancelled"},
 		{fmt.Errorf("read tcp: %w", os.ErrDeadlineExceeded), true, "in time"},

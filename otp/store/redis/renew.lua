@@ -2,6 +2,9 @@
 -- ARGV  what to revoke, next; the old tags
 local s = live_session(KEYS[1])
 if not s or s.refresh == '' then return { NO_SESSION } end
+local function answer(verdict)
+	return { verdict, s.sealed, s.lifetime, s.created, s.since, s.used, s.refresh }
+end
 local current = false
 for i = 3, #ARGV do
 	if ARGV[i] == s.refresh then current = true end
@@ -9,8 +12,8 @@ end
 if not current then
 	revoke(KEYS[2], s.created + s.lifetime - now, ARGV[1])
 	redis.call('DEL', KEYS[1])
-	return { REUSED }
+	return answer(REUSED)
 end
-s.refresh = ARGV[2]
+s.refresh, s.used = ARGV[2], now
 keep_session(KEYS[1], s)
-return { RENEWED, s.sealed, s.lifetime, s.created, s.since }
+return answer(RENEWED)

@@ -34,19 +34,26 @@ func (s *Store) Renew(ctx context.Context, id otp.SessionID, old []otp.Tag, next
 	switch r.integer(0) {
 	case noSession:
 		return otp.SessionRecord{}, otp.ErrNoSession
-	case reused:
-		return otp.SessionRecord{}, otp.ErrReused
-	case renewed:
-		return otp.SessionRecord{
-			ID:       id,
-			Sealed:   []byte(r.text(1)),
-			Refresh:  next,
-			Lifetime: r.duration(2),
-			Created:  r.instant(3),
-			Since:    r.instant(4),
-		}, r.err()
+	case reused, renewed:
+	default:
+		return otp.SessionRecord{}, errNonsense
 	}
-	return otp.SessionRecord{}, errNonsense
+	session := otp.SessionRecord{
+		ID:       id,
+		Sealed:   []byte(r.text(1)),
+		Lifetime: r.duration(2),
+		Created:  r.instant(3),
+		Since:    r.instant(4),
+		Used:     r.instant(5),
+		Refresh:  otp.Tag(r.text(6)),
+	}
+	if err := r.err(); err != nil {
+		return otp.SessionRecord{}, err
+	}
+	if r.integer(0) == reused {
+		return session, otp.ErrReused
+	}
+	return session, nil
 }
 
 // Revoke implements [otp.Store].
@@ -85,6 +92,7 @@ func (s *Store) Sessions(ctx context.Context, owner string) ([]otp.SessionRecord
 			Lifetime: r.duration(3),
 			Created:  r.instant(4),
 			Since:    r.instant(5),
+			Used:     r.instant(6),
 		})
 		all.bad = all.bad || r.bad
 	}

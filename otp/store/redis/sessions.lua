@@ -7,7 +7,7 @@ for _, key in ipairs(KEYS) do
 	for _, id in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. string.format('%.0f', now), '+inf')) do
 		local s = live_session(shard .. 's:' .. id)
 		if s then
-			found[#found + 1] = { id, s.sealed, s.refresh, s.lifetime, s.created, s.since }
+			found[#found + 1] = { id, s.sealed, s.refresh, s.lifetime, s.created, s.since, s.used }
 		else
 			redis.call('ZREM', key, id)
 		end

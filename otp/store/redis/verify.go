@@ -37,7 +37,7 @@ func (s *Store) Verify(ctx context.Context, g otp.Guess, session otp.SessionReco
 	charges.refusal(&outcome, r)
 	switch outcome.Result {
 	case otp.Verified:
-		session.Created, session.Since = outcome.Now, r.instant(2)
+		session.Created, session.Since, session.Used = outcome.Now, r.instant(2), outcome.Now
 		outcome.Session = session
 	case otp.Repeated:
 		outcome.Session = otp.SessionRecord{
@@ -47,6 +47,7 @@ func (s *Store) Verify(ctx context.Context, g otp.Guess, session otp.SessionReco
 			Lifetime: r.duration(5),
 			Created:  r.instant(6),
 			Since:    r.instant(7),
+			Used:     r.instant(8),
 		}
 	}
 	outcome.New = outcome.Session.ID != "" && outcome.Session.Since.Equal(outcome.Session.Created)

@@ -45,7 +45,7 @@ if browser ~= '' then
 			-- the new one's only in the id.
 			local s = live_session(string.sub(KEYS[3], 1, -1 - #ARGV[5]) .. c[SESSION])
 			if s then
-				return { REPEATED, now, c[SESSION], s.sealed, s.refresh, s.lifetime, s.created, s.since }
+				return { REPEATED, now, c[SESSION], s.sealed, s.refresh, s.lifetime, s.created, s.since, s.used }
 			end
 		end
 	end
@@ -118,7 +118,9 @@ if not since then
 	since = now
 	redis.call('SET', KEYS[2], since)
 end
-keep_session(KEYS[3], { sealed = ARGV[6], refresh = ARGV[7], lifetime = tonumber(ARGV[8]), created = now, since = since, owner = ARGV[9] })
+keep_session(KEYS[3], {
+	sealed = ARGV[6], refresh = ARGV[7], lifetime = tonumber(ARGV[8]), created = now, since = since, owner = ARGV[9], used = now,
+})
 if ARGV[9] ~= '' then
 	local ends = now + ARGV[8]
 	redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)

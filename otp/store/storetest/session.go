@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -25,6 +26,36 @@ var sessionPromises = []promise{
 			t.advance(time.Hour)
 		}
 	}},
+	{"a session is used when it is opened and when it is renewed", func(t *trial) {
+		alice := newPerson("alice")
+		t.accepted(alice.challenge("g", "the code"))
+		s := newSession(alice.handle)
+		s.Owner = "jane"
+		g := alice.guess("g", "the code")
+		g.Browser = "browser"
+		o := t.verify(g, s)
+		t.want(o, otp.Verified)
+		opened := o.Now
+		t.wantEqual("Used when it is opened", o.Session.Used, opened)
+		t.advance(otp.RepeatWindow / 2)
+		repeated := t.verify(g, newSession(alice.handle))
+		t.want(repeated, otp.Repeated)
+		t.wantEqual("Used when the request is repeated", repeated.Session.Used, opened)
+		t.wantEqual("Used in the list", t.sessions("jane")[0].Used, opened)
+		t.advance(time.Hour)
+		renewed, err := t.store.Renew(t.Context(), s.ID, []otp.Tag{s.Refresh}, tag("next"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.wantEqual("Created", renewed.Created, opened)
+		if rest := renewed.Used.Sub(opened) - time.Hour - otp.RepeatWindow/2; rest < -rounding || rest > margin {
+			t.Fatalf("Used is %v from when it was renewed", rest)
+		}
+		t.advance(time.Hour)
+		listed := t.sessions("jane")[0]
+		t.wantEqual("Used in the list", listed.Used, renewed.Used)
+		t.wantEqual("Created in the list", listed.Created, opened)
+	}},
 	{"any of several tags may renew", func(t *trial) {
 		s, _ := t.signIn(newPerson("alice"))
 		t.renew(s.ID, tag("next"), tag("x"), s.Refresh)
@@ -45,9 +76,12 @@ var sessionPromises = []promise{
 		other, _ := t.signIn(newPerson("bob"))
 		t.advance(time.Hour)
 		t.renew(s.ID, tag("next"), s.Refresh)
-		_, err := t.store.Renew(t.Context(), s.ID, []otp.Tag{s.Refresh}, tag("stolen"))
+		was, err := t.store.Renew(t.Context(), s.ID, []otp.Tag{s.Refresh}, tag("stolen"))
 		if !errors.Is(err, otp.ErrReused) {
 			t.Fatalf("error is %v, want ErrReused", err)
+		}
+		if was.ID != s.ID || !bytes.Equal(was.Sealed, s.Sealed) || was.Refresh != tag("next") || was.Lifetime != s.Lifetime || was.Created.IsZero() || was.Since.IsZero() || was.Used.Before(was.Created) {
+			t.Fatalf("it was %+v, want %+v", was, s)
 		}
 		for _, held := range []otp.Tag{tag("next"), tag("stolen"), s.Refresh} {
 			_, err := t.store.Renew(t.Context(), s.ID, []otp.Tag{held}, tag("x"))

@@ -12,17 +12,22 @@ import (
 
 // fieldCodes are what can be wrong with a field.
 var fieldCodes = map[string]text{
-	"required":    {"is required", "ist erforderlich"},
-	"type":        {"has the wrong JSON type", "hat den falschen JSON-Typ"},
-	"format":      {"is not in a valid format", "hat kein gültiges Format"},
-	"range":       {"is too long", "ist zu lang"},
-	"conflict":    {"can't be combined: send either email or phone", "nicht kombinierbar: entweder email oder phone senden"},
-	"unsupported": {"can't be used on this site", "kann auf dieser Site nicht verwendet werden"},
-	"unknown":     {"is not a field of this request", "ist kein Feld dieser Anfrage"},
+	"required":    {"is required", "ist erforderlich", "为必填项"},
+	"type":        {"has the wrong JSON type", "hat den falschen JSON-Typ", "的 JSON 类型不正确"},
+	"format":      {"is not in a valid format", "hat kein gültiges Format", "的格式无效"},
+	"range":       {"is too long", "ist zu lang", "过长"},
+	"conflict":    {"can't be combined: send either email or phone", "nicht kombinierbar: entweder email oder phone senden", "不能同时使用：请只发送 email 或 phone"},
+	"unsupported": {"can't be used on this site", "kann auf dieser Site nicht verwendet werden", "在本站点不可用"},
+	"unknown":     {"is not a field of this request", "ist kein Feld dieser Anfrage", "不是此请求的字段"},
+	"mismatch":    {"is not the tenant that the X-Tenant-ID header names", "ist nicht der Mandant, den der Header X-Tenant-ID nennt", "与 X-Tenant-ID 标头指定的租户不一致"},
 }
 
-// fieldError is one field and the fieldCodes entry of what is wrong with it.
-type fieldError struct{ field, code string }
+// fieldError is one field, the fieldCodes entry of what is wrong with it, and
+// its value, nil where it has none.
+type fieldError struct {
+	field, code string
+	value       any
+}
 
 // fieldErrors are all that is wrong with the fields of a request.
 type fieldErrors []fieldError
@@ -36,7 +41,7 @@ type reader struct {
 }
 
 func (f *reader) refuse(field, code string) {
-	f.errors = append(f.errors, fieldError{field, code})
+	f.errors = append(f.errors, fieldError{field, code, f.body[field]})
 }
 
 // text returns a string that may be left out, then "".

@@ -4,6 +4,7 @@ package autional
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -16,7 +17,7 @@ import (
 func newDialect(f *testing.F) (d *dialect) {
 	f.Helper()
 	webtest.New(f, webtest.Options{SMS: true}, func(s *webtest.Site) wire.API {
-		d = &dialect{Config{Dialect: s.Dialect()}}
+		d = dialectOf(Config{Dialect: s.Dialect()})
 		return wire.API{}
 	})
 	return d
@@ -84,13 +85,36 @@ func FuzzDecodeLogin(f *testing.F) {
 	})
 }
 
-func FuzzCheckChallengeAnswer(f *testing.F) {
+func FuzzDecodeMagicLink(f *testing.F) {
+	d := newDialect(f)
+	f.Add(`{"email":"a@example.com","redirect_url":"https://app.example.com/x"}`)
+	f.Add(`{"email":"a@example.com","redirect_url":"https://app.example.com@evil.example/"}`)
+	f.Add(`{"redirect_url":[],"z":1}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		o, err := wire.Parse(webtest.Request(http.MethodPost, "/", body), wire.JSON)
+		var address otp.Address
+		var payload linkPayload
+		if err == nil {
+			address, payload, err = d.decodeMagicLink(o)
+		}
+		if err != nil {
+			wantClientError(t, err)
+			return
+		}
+		rest, ours := strings.CutPrefix(payload.RedirectURL, webtest.Origin)
+		if address.Channel() != otp.Email || payload.RedirectURL != "" && !ours || rest != "" && rest[0] != '/' && rest[0] != '?' {
+			t.Fatalf("%s is read as %s, %+v", body, address, payload)
+		}
+	})
+}
+
+func FuzzDecodeChallengeAnswer(f *testing.F) {
 	f.Add(`{"challenge_token":"t","code":"123456","mfa_method":"sms"}`)
 	f.Add(`{"challenge_token":[],"mfa_method":{},"x":1}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		o, err := wire.Parse(webtest.Request(http.MethodPost, "/", body), wire.JSON)
 		if err == nil {
-			err = checkChallengeAnswer(o)
+			_, err = decodeChallengeAnswer(o)
 		}
 		if err != nil {
 			wantClientError(t, err)
@@ -113,13 +137,13 @@ func FuzzPresentedRefresh(f *testing.F) {
 	})
 }
 
-func FuzzTraceparent(f *testing.F) {
-	f.Add("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-	f.Add("00-")
-	f.Fuzz(func(t *testing.T, parent string) {
-		r := webtest.Request(http.MethodGet, "/", "", "Traceparent", parent)
-		if trace := traceOf(r); !validTraceparent(trace.parent) || len(trace.span) != 16 {
-			t.Fatalf("%q gives %+v", parent, trace)
+func FuzzAccept(f *testing.F) {
+	f.Add("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+	f.Add("application/json, text/html;q=NaN")
+	f.Fuzz(func(t *testing.T, accept string) {
+		r := webtest.Request(http.MethodGet, "/", "", "Accept", accept)
+		if wantsHTML(r) && !strings.Contains(strings.ToLower(accept), "html") {
+			t.Fatalf("%q is taken for a browser's", accept)
 		}
 	})
 }

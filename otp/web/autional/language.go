@@ -13,19 +13,33 @@ import (
 )
 
 // text is a sentence in the languages of the API.
-type text struct{ english, german string }
+type text struct{ english, german, chinese string }
 
-var languages = language.NewMatcher([]language.Tag{language.English, language.German})
+// languages are those of text, in its order. Traditional Chinese, which is
+// served by the simplified one, must be named, or another language that a
+// request lists behind it would be taken for nearer.
+var languages = language.NewMatcher([]language.Tag{
+	language.English, language.German, language.SimplifiedChinese, language.TraditionalChinese,
+})
 
 // in returns the sentence in the language that a request prefers.
 func (t text) in(r *http.Request) string {
-	if _, i := language.MatchStrings(languages, wire.Languages(r)); i == 1 {
+	switch languageOf(r) {
+	case language.German:
 		return t.german
+	case language.SimplifiedChinese:
+		return t.chinese
 	}
 	return t.english
 }
 
-var second, severalSeconds = text{"second", "Sekunde"}, text{"seconds", "Sekunden"}
+// languageOf returns the language of text that a request prefers.
+func languageOf(r *http.Request) language.Tag {
+	_, i := language.MatchStrings(languages, wire.Languages(r))
+	return [...]language.Tag{language.English, language.German, language.SimplifiedChinese, language.SimplifiedChinese}[i]
+}
+
+var second, severalSeconds = text{"second", "Sekunde", "秒"}, text{"seconds", "Sekunden", "秒"}
 
 // withWait is [text.in] with {wait} replaced by a number of seconds.
 func (t text) withWait(r *http.Request, seconds int) string {

@@ -9,9 +9,6 @@ import (
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
-// maxTenant is the longest tenant_id, in characters.
-const maxTenant = 128
-
 // loginRequest is the body of POST /auth/login/email-code and phone-code.
 type loginRequest struct {
 	address  otp.Address
@@ -47,25 +44,43 @@ func (d *dialect) login(c otp.Channel) wire.Handler {
 		if err != nil {
 			return err
 		}
+		tenant, err := tenantOf(r, in.tenant)
+		if err != nil {
+			return err
+		}
 		v, err := d.Verify(r, otp.VerifyRequest{
-			Presented: otp.Presented{Lifetime: d.RefreshLifetime, Renewable: true},
+			Presented: d.presented(),
 			Dialect:   Name,
 			Address:   in.address,
 			Code:      in.code,
-			Tenant:    in.tenant,
+			Tenant:    tenant,
 			Known:     !in.register,
 		})
 		if err != nil {
 			return err
 		}
-		t, err := d.issue(r.Context(), v)
-		if err != nil {
-			return err
-		}
-		wire.WriteJSON(w, http.StatusOK, struct {
-			tokens
-			IsNewUser bool `json:"is_new_user"`
-		}{t, v.Session.New})
-		return nil
+		return d.answerLogin(w, r, v)
 	}
+}
+
+// presented is what a login says of the session to open.
+func (d *dialect) presented() otp.Presented {
+	return otp.Presented{Lifetime: d.RefreshLifetime, Renewable: true, Pending: d.challengeLifetime()}
+}
+
+// answerLogin answers with a session's tokens, or with the challenge of the
+// second factor that it waits for.
+func (d *dialect) answerLogin(w http.ResponseWriter, r *http.Request, v otp.Verification) error {
+	if v.Session.Pending {
+		return d.demandFactor(w, r, v.Session)
+	}
+	t, err := d.issue(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	wire.WriteJSON(w, http.StatusOK, struct {
+		tokens
+		IsNewUser bool `json:"is_new_user"`
+	}{t, v.Session.New})
+	return nil
 }

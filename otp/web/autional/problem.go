@@ -10,8 +10,9 @@ import (
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
-// service is the documented name of the service that this API stands in for.
-const service = "identity-service"
+// DefaultServiceName is the documented name of the service that this API
+// stands in for.
+const DefaultServiceName = "identity-service"
 
 // problem is the documented error body (RFC 9457 with extensions). Message
 // repeats Detail: the API's own client reads only code and message.
@@ -39,6 +40,8 @@ type fieldProblem struct {
 	Field       string `json:"field"`
 	Code        string `json:"code"`
 	Description string `json:"description"`
+	// Value is what the caller sent, as far as it is shown.
+	Value any `json:"value,omitempty"`
 }
 
 // fail answers with the documented error for err.
@@ -57,20 +60,20 @@ func (d *dialect) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (d *dialect) problem(r *http.Request, k *kind, err error) problem {
-	trace := traceOf(r)
+	caller := wire.CallerOf(r)
 	p := problem{
-		Type:       d.Service.PublicURL().String() + d.PagesPath + "/problems/" + k.name,
+		Type:       d.typeOf(k),
 		Title:      k.title,
 		Status:     k.status,
 		Detail:     k.detail.withWait(r, otp.RetryAfter(err)),
 		Instance:   r.URL.RequestURI(),
 		Code:       k.code,
-		I18nKey:    "problem." + k.name,
+		I18nKey:    k.i18nKey(),
 		I18nArgs:   map[string]any{},
-		RequestID:  "req_" + wire.CallerOf(r).RequestID,
-		TraceID:    trace.parent,
-		SpanID:     trace.span,
-		Service:    service,
+		RequestID:  "req_" + caller.RequestID,
+		TraceID:    caller.Trace.Traceparent(),
+		SpanID:     caller.Trace.Span,
+		Service:    d.ServiceName,
 		Timestamp:  d.now(),
 		RetryAfter: otp.RetryAfter(err),
 	}
@@ -79,7 +82,11 @@ func (d *dialect) problem(r *http.Request, k *kind, err error) problem {
 	}
 	if fields, ok := errors.AsType[fieldErrors](err); ok {
 		for _, f := range fields {
-			p.Errors = append(p.Errors, fieldProblem{f.field, f.code, fieldCodes[f.code].in(r)})
+			problem := fieldProblem{Field: f.field, Code: f.code, Description: fieldCodes[f.code].in(r)}
+			if d.Development {
+				problem.Value = shown(f.value)
+			}
+			p.Errors = append(p.Errors, problem)
 		}
 	}
 	p.Message = p.Detail

@@ -48,9 +48,26 @@ func (d *dialect) refresh(w http.ResponseWriter, r *http.Request) error {
 		return errNoRefreshToken
 	}
 	v, err := d.renew(r, raw)
+	if errors.Is(err, otp.ErrReused) {
+		// Somebody has a token that isn't theirs: all of the person's sessions end.
+		if err := d.Service.SignOutEverywhere(r.Context(), v.Session.Subject, d.LongestSession); err != nil {
+			return err
+		}
+	}
 	if err != nil {
 		return err
 	}
+	if lacksFactor(v.Session) { // it is demanded since: another login proves it
+		if err := d.Service.SignOut(r.Context(), v.Session.ID, v.Session.Expires); err != nil {
+			return err
+		}
+		return otp.ErrNoSession
+	}
+	return d.answerTokens(w, r, v)
+}
+
+// answerTokens answers with the tokens of a session that waits for nothing.
+func (d *dialect) answerTokens(w http.ResponseWriter, r *http.Request, v otp.Verification) error {
 	t, err := d.issue(r.Context(), v)
 	if err != nil {
 		return err

@@ -55,7 +55,11 @@ func (d *dialect) send(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	started, err := d.Start(r, otp.StartRequest{Dialect: Name, Address: address, Form: otp.FormCode})
+	tenant, err := tenantOf(r, "")
+	if err != nil {
+		return err
+	}
+	started, err := d.Start(r, otp.StartRequest{Dialect: Name, Address: address, Form: otp.FormCode, Tenant: tenant})
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-otp/caddy-otp/otp/web/portal"
 	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
@@ -18,6 +19,8 @@ import (
 const (
 	alice = "alice@example.com"
 	phone = "+8613800138000"
+
+	linkPath = webtest.PagesPath + "/link?token="
 )
 
 // newSite runs a site with the dialect, exclusive unless edit says otherwise.
@@ -27,6 +30,8 @@ func newSite(t testing.TB, o webtest.Options, edit ...func(*Config)) *site {
 		c := Config{
 			Dialect:   s.Dialect(),
 			PagesPath: webtest.PagesPath,
+			LinkPath:  linkPath,
+			ShowPage:  portal.Show("app.example.com"),
 		}
 		for _, e := range edit {
 			e(&c)
@@ -95,8 +100,8 @@ func wantProblem(a webtest.Answer, k *kind, fields ...string) {
 	if id := a.Text("request_id"); len(id) <= len("req_") || !strings.HasPrefix(id, "req_") {
 		a.Fatalf("request_id is %q", id)
 	}
-	if trace := a.Text("trace_id"); !validTraceparent(trace) || !strings.Contains(trace, "-"+a.Text("span_id")+"-") || len(a.Text("span_id")) != 16 {
-		a.Fatalf("trace_id is %q, span_id %q", trace, a.Text("span_id"))
+	if trace, ok := wire.ParseTraceparent(a.Text("trace_id")); !ok || trace.Span != a.Text("span_id") {
+		a.Fatalf("trace_id is %q, span_id %q", a.Text("trace_id"), a.Text("span_id"))
 	}
 	var got []string
 	problems, _ := a.Fields["errors"].([]any)

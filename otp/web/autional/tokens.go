@@ -34,10 +34,14 @@ type user struct {
 	PasswordWarning    string `json:"password_warning"`
 }
 
+// userOf says who is signed in: by the address that they signed in with, and
+// by the main one of the other channel, where a directory knows it.
 func userOf(x otp.Session) user {
 	u := user{
 		ID:        x.Subject,
 		Username:  x.Address.String(),
+		Email:     x.Person.Main(otp.Email).String(),
+		Phone:     x.Person.Main(otp.SMS).String(),
 		Status:    "active",
 		CreatedAt: timestamp(x.Since),
 	}

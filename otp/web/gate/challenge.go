@@ -106,7 +106,7 @@ func (g *Gate) failForm(w http.ResponseWriter, r *http.Request, err error) {
 // fail answers with a page, or with problem details to who shows none.
 func (g *Gate) fail(w http.ResponseWriter, r *http.Request, err error, detail string) {
 	wire.SetPrivate(w.Header())
-	if g.FailPage != nil && wantsPage(r) {
+	if g.FailPage != nil && WantsPage(r) {
 		g.FailPage(w, r, err)
 		return
 	}
@@ -153,8 +153,8 @@ func failGRPC(w http.ResponseWriter, r *http.Request, status, message string) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// wantsPage tells who shows a page that comes instead of the one asked for.
-func wantsPage(r *http.Request) bool {
+// WantsPage tells who shows a page that comes instead of the one asked for.
+func WantsPage(r *http.Request) bool {
 	return isNavigation(r) && r.Header.Get("Upgrade") == "" && r.Header.Get("Hx-Request") != "true"
 }
 
@@ -172,7 +172,7 @@ func isNavigation(r *http.Request) bool {
 // or the page that a script or a form is on, where the request says which.
 func (g *Gate) returnAddress(r *http.Request) string {
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if reads && wantsPage(r) {
+	if reads && WantsPage(r) {
 		return r.URL.RequestURI()
 	}
 	if page := g.pageOf(r); page != "" {

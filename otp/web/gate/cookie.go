@@ -81,6 +81,13 @@ func (c *SessionCookie) read(r *http.Request) (x otp.Session, renew, ok bool) {
 	return x, !current || c.Idle > 0 && c.Now().Sub(seen) >= c.Idle/4, true
 }
 
+// Held returns the session in a request's cookie if it holds by its own times.
+// Whether it was ended before them isn't asked: that is for [Gate.Identify].
+func (c *SessionCookie) Held(r *http.Request) (x otp.Session, ok bool) {
+	x, _, ok = c.read(r)
+	return x, ok
+}
+
 // readOver returns the session in a request's cookie if it is over by its own
 // times.
 func (c *SessionCookie) readOver(r *http.Request) (x otp.Session, ok bool) {

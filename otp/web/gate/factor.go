@@ -62,7 +62,7 @@ func (g *Gate) demandFactor(w http.ResponseWriter, r *http.Request, v Visitor, n
 		failGRPC(w, r, permissionDenied, factorNeeded)
 	case v.Bearer: // the page is for the session of the cookie alone
 		writeProblem(w, http.StatusForbidden, factorNeeded)
-	case wantsPage(r):
+	case WantsPage(r):
 		h.Set("Location", page)
 		w.WriteHeader(http.StatusSeeOther)
 	default:

@@ -93,7 +93,7 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 		case err != nil:
 			g.failUnchecked(w, r, err)
 			return nil
-		case visitor.pending && !mayPassAsPreflight(r) && !wantsPage(r) && !isGRPC(r):
+		case visitor.pending && !mayPassAsPreflight(r) && !WantsPage(r) && !isGRPC(r):
 			g.refusePending(w)
 			return nil
 		case !mayPassAsPreflight(r):
@@ -122,6 +122,10 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 			followed, release := g.follow(w, r, visitor.Session, need)
 			defer release()
 			r = followed
+		} else {
+			stream := &streamWriter{ResponseWriter: w, gate: g, request: r, session: visitor.Session, need: need}
+			defer stream.end()
+			w = stream
 		}
 		if visitor.renew && r.Header.Get("Upgrade") == "" {
 			w = &renewingWriter{ResponseWriter: w, cookie: g.Cookie, session: visitor.Session}

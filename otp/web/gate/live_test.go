@@ -106,8 +106,15 @@ func TestFollowedByToken(t *testing.T) {
 	}
 }
 
-// TestFollowedGroups ends a stream of a path whose group its person has left.
-func TestFollowedGroups(t *testing.T) {
+// TestFollowedPerson ends a stream of a path whose group its person has left, or
+// whose person needs a second factor by now.
+func TestFollowedPerson(t *testing.T) {
+	for name, changed := range map[string]otp.Person{"left": {}, "needs a factor": {Groups: []string{"admins"}, MFA: true}} {
+		t.Run(name, func(t *testing.T) { testFollowedPerson(t, changed) })
+	}
+}
+
+func testFollowedPerson(t *testing.T, changed otp.Person) {
 	synctest.Test(t, func(t *testing.T) {
 		person := make(chan otp.Person, 1)
 		h := newHouse(t, func(c *Config, oc *otp.Config) {
@@ -123,7 +130,7 @@ func TestFollowedGroups(t *testing.T) {
 				t.Error("it ends before its time")
 			}
 			<-person
-			person <- otp.Person{}
+			person <- changed
 			time.Sleep(6 * time.Second)
 			if r.Context().Err() == nil {
 				t.Error("it goes on")
@@ -168,7 +175,11 @@ func TestCutOff(t *testing.T) {
 		name    string
 		http2   bool
 		upgrade bool
-	}{{name: "HTTP/1.1"}, {name: "HTTP/2", http2: true}, {name: "upgrade", upgrade: true}} {
+		unasked bool
+	}{
+		{name: "HTTP/1.1"}, {name: "HTTP/2", http2: true}, {name: "upgrade", upgrade: true},
+		{name: "HTTP/1.1, unasked", unasked: true}, {name: "HTTP/2, unasked", http2: true, unasked: true},
+	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := newHouse(t, nil)
 			jane := session(t, "jane@example.com")
@@ -211,7 +222,9 @@ func TestCutOff(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Header.Set("Cookie", h.Cookie.Name+"="+h.sealed(jane))
-			r.Header.Set("Accept", "text/event-stream")
+			if !tc.unasked {
+				r.Header.Set("Accept", "text/event-stream")
+			}
 			if tc.upgrade {
 				r.Header.Set("Connection", "Upgrade")
 				r.Header.Set("Upgrade", "echo")

@@ -8,8 +8,11 @@ import (
 )
 
 // pathHeaders are those from which some frameworks take the path in place of
-// the request's own.
-var pathHeaders = [...]string{"X-Original-Url", "X-Rewrite-Url"}
+// the request's own, in any spelling that CGI servers take for theirs.
+var pathHeaders = newNameSet("X-Original-Url", "X-Rewrite-Url")
+
+// maxPathHeaders is how many of them are read. An honest request has one.
+const maxPathHeaders = 8
 
 // anyPath is one that is read in every way.
 var anyPath = &url.URL{Opaque: "*"}
@@ -21,9 +24,15 @@ func (g *Gate) need(r *http.Request) Need {
 	if r.Method == http.MethodConnect && r.URL.Path == "" {
 		return g.Rules.Need(anyPath)
 	}
-	need := g.Rules.Need(r.URL)
-	for _, name := range pathHeaders {
-		for _, value := range r.Header[name] {
+	need, seen := g.Rules.Need(r.URL), 0
+	for name, values := range r.Header {
+		if !pathHeaders.has(name) {
+			continue
+		}
+		if seen += len(values); seen > maxPathHeaders {
+			return need.and(g.Rules.Need(anyPath))
+		}
+		for _, value := range values {
 			u, err := url.ParseRequestURI(value) // as the request's own is
 			if err != nil {
 				u = anyPath

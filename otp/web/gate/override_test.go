@@ -5,6 +5,7 @@ package gate
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func TestPathHeaders(t *testing.T) {
 		"/admin": true, "/ADMIN/x?y": true, "https://app.example.com/admin": true, "/x/..;/admin": true, "/admin%2fx": true, "//admin": true, "%zz": true, "admin": true, "*": true,
 		"/open": false, "https://app.example.com/": false, "/admin/open": false,
 	} {
-		for _, header := range []string{"X-Original-URL", "x-rewrite-url"} {
+		for _, header := range []string{"X-Original-URL", "x-rewrite-url", "X_Original_URL", "x.rewrite.url"} {
 			h := newFactorHouse(t, nil)
 			nobody := httptest.NewRequest(http.MethodGet, "/", nil)
 			nobody.Header.Add(header, "/")
@@ -38,6 +39,26 @@ func TestPathHeaders(t *testing.T) {
 				t.Errorf("%s: %s, with it: %d", header, value, w.Code)
 			}
 		}
+	}
+}
+
+// TestManyPathHeaders: what nobody honest sends is read as any path, and costs
+// as much as one.
+func TestManyPathHeaders(t *testing.T) {
+	h := newFactorHouse(t, nil)
+	for many, closed := range map[int]bool{maxPathHeaders: false, maxPathHeaders + 1: true, 100_000: true} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header["X-Original-Url"] = slices.Repeat([]string{"/"}, many/2)
+		r.Header["X-Rewrite-Url"] = slices.Repeat([]string{"/"}, many-many/2)
+		if h.do(r); (h.passed == nil) != closed {
+			t.Errorf("%d: closed %v", many, h.passed == nil)
+		}
+	}
+	h.Rules = NewRules([]Protection{{Paths: []string{"/a"}, Groups: []string{"x"}}}, nil, nil)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header["X-Original-Url"] = slices.Repeat([]string{"/a"}, 100_000)
+	if need := h.need(r); len(need.Groups) > maxPathHeaders+1 {
+		t.Errorf("%d lists of groups", len(need.Groups))
 	}
 }
 

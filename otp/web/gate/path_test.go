@@ -3,9 +3,12 @@
 package gate
 
 import (
+	"bytes"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // target parses a request target as the server does.
@@ -97,6 +100,42 @@ func TestCanonical(t *testing.T) {
 			t.Errorf("%q: %q, want %q", tc.path, got, tc.want)
 		}
 	}
+}
+
+// TestCanonicalOfLongPaths: an encoding of an encoding costs no more for each
+// level.
+func TestCanonicalOfLongPaths(t *testing.T) {
+	const levels = 500_000
+	began := time.Now()
+	if got := Canonical("/%" + strings.Repeat("25", levels) + "61dmin"); got != "/admin" {
+		t.Errorf("%.40q", got)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("took %s", took)
+	}
+}
+
+// FuzzDecode: one pass decodes as much as many do.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{"%2541", "%%32%35", "%%4141", "%2%35", "%25%32%35", "%%%25", "%252525", "%%2525%41", "%zz%2", "%25zz"} {
+		f.Add(seed)
+	}
+	once := regexp.MustCompile("%[0-9A-Fa-f]{2}")
+	f.Fuzz(func(t *testing.T, p string) {
+		want := []byte(p)
+		for {
+			next := once.ReplaceAllFunc(want, func(code []byte) []byte {
+				return []byte{unhex(code[1])<<4 | unhex(code[2])}
+			})
+			if bytes.Equal(next, want) {
+				break
+			}
+			want = next
+		}
+		if got := decode(p); got != string(want) {
+			t.Fatalf("%q: %q, want %q", p, got, want)
+		}
+	})
 }
 
 // FuzzProtects looks for a path that a server behind may read as one that is

@@ -18,7 +18,7 @@ func TestPendingOpensNothing(t *testing.T) {
 	h := newFactorHouse(t, func(c *Config, _ *otp.Config) { c.TokenCookies = []string{"accessToken"} })
 	x := session(t, "jane@example.com")
 	x.Pending, x.Dialect = true, "nestauth"
-	access, err := h.Issuer.SignAccess(t.Context(), x, time.Hour, nil)
+	access, err := h.Issuer.SignPending(t.Context(), x, time.Hour, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,31 +49,24 @@ var lookalikes = strings.NewReplacer(
 	"\uff0e", ".", "\u2024", ".", "\xc0\xae", ".",
 )
 
-// decode undoes percent-encoding until nothing is left of it.
+// decode undoes percent-encoding until nothing is left of it, in one pass: what
+// is decoded may be part of a further encoding with what stands before it.
 func decode(p string) string {
-	for {
-		decoded := decodeOnce(p)
-		if decoded == p {
-			return p
-		}
-		p = decoded
-	}
-}
-
-func decodeOnce(p string) string {
 	if !strings.Contains(p, "%") {
 		return p
 	}
-	var b strings.Builder
-	for i := 0; i < len(p); i++ {
-		if p[i] == '%' && i+2 < len(p) && isHex(p[i+1]) && isHex(p[i+2]) {
-			b.WriteByte(unhex(p[i+1])<<4 | unhex(p[i+2]))
-			i += 2
-			continue
+	decoded := make([]byte, 0, len(p))
+	for i := range len(p) {
+		decoded = append(decoded, p[i])
+		for {
+			at := len(decoded) - 3
+			if at < 0 || decoded[at] != '%' || !isHex(decoded[at+1]) || !isHex(decoded[at+2]) {
+				break
+			}
+			decoded = append(decoded[:at], unhex(decoded[at+1])<<4|unhex(decoded[at+2]))
 		}
-		b.WriteByte(p[i])
 	}
-	return b.String()
+	return string(decoded)
 }
 
 func isHex(c byte) bool {

@@ -23,10 +23,6 @@ const (
 // Config is what the dialect needs. The lifetimes may be left out.
 type Config struct {
 	wire.Dialect
-	// LongestSession is the longest that a session of the site lasts,
-	// whichever API or page opened it; a sign-out everywhere is remembered
-	// for so long. It is never taken as less than RefreshLifetime.
-	LongestSession time.Duration
 	// SecureCookies is set unless the site is plain http.
 	SecureCookies bool
 	// SendNeedsToken has codes sent only for callers with a token of the
@@ -80,7 +76,7 @@ func (d *dialect) endpoints() []wire.Endpoint {
 		{post, "setup-totp", d.authenticateOwn, d.setUpTOTP},
 		{post, "verify-totp-setup", d.authenticateOwn, d.confirmTOTP},
 		{get, "devices", d.authenticateOwn, d.listDevices},
-		{http.MethodDelete, "devices" + wire.AnySegment, d.authenticateOwn, d.removeDevice},
+		{http.MethodDelete, "devices/{id}", d.authenticateOwn, d.removeDevice},
 	} {
 		endpoints = append(endpoints, wire.Endpoint{
 			Method: e.method,

@@ -106,7 +106,7 @@ func (d *dialect) login(w http.ResponseWriter, r *http.Request) error {
 		Presented: otp.Presented{
 			Lifetime:  d.RefreshLifetime,
 			Renewable: true,
-			Pending:   otp.KeepPending,
+			Due:       otp.KeepPending,
 			Trust:     trustOf(r),
 		},
 		Dialect: Name,

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"image/png"
 	"net/http"
-	"path"
 	"time"
 	"unicode/utf8"
 
@@ -240,7 +239,7 @@ func (d *dialect) listDevices(w http.ResponseWriter, r *http.Request, x otp.Sess
 
 // removeDevice removes one of the person's authenticator apps.
 func (d *dialect) removeDevice(w http.ResponseWriter, r *http.Request, x otp.Session, _ wire.Object) error {
-	err := d.Service.RemoveTOTP(r.Context(), x, path.Base(r.URL.Path))
+	err := d.Service.RemoveTOTP(r.Context(), x, r.PathValue("id"))
 	switch {
 	case errors.Is(err, otp.ErrNoFactor):
 		return errNoDevice

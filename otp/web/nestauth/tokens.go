@@ -24,7 +24,7 @@ type tokens struct {
 func (d *dialect) issue(ctx context.Context, v otp.Verification) (tokens, error) {
 	claims := d.claimsOf(v.Session)
 	claims["type"] = "access"
-	access, err := d.Issuer.SignAccess(ctx, v.Session, d.AccessLifetime, claims)
+	access, err := d.Issuer.SignPending(ctx, v.Session, d.AccessLifetime, claims)
 	if err != nil {
 		return tokens{}, err
 	}

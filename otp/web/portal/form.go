@@ -35,9 +35,6 @@ func (p *portal) showForm(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := p.Gate.Forms.Check(form, x); err != nil {
-		if errors.Is(err, gate.ErrFormOther) {
-			p.drop(w, r, form)
-		}
 		p.fail(w, r, err)
 		return
 	}
@@ -93,7 +90,8 @@ func (p *portal) formFailPage(r *http.Request, err error) *page {
 	case errors.Is(err, gate.ErrFormGone):
 		return p.messagePage(words, words.Page.FormGoneTitle, words.Page.FormGone, toStart(words))
 	case errors.Is(err, gate.ErrFormOther):
-		return p.messagePage(words, words.Page.FormGoneTitle, words.Page.FormOther, toStart(words))
+		return p.messagePage(words, words.Page.FailTitle, words.Page.FormOther,
+			p.somebodyElse(words, FormPath(p.Path)), toStart(words))
 	case errors.Is(err, gate.ErrFormUnsent):
 		again := way{FormPath(p.Path), words.Page.TryAgain}
 		line := text.Fill(words.Page.FormUnsent, "wait", words.Wait(wait(err)))

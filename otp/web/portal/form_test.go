@@ -234,10 +234,11 @@ func TestFormOfSomebodyElse(t *testing.T) {
 	b.submitSmall()
 	page := func() answer { b.site.Helper(); return b.get(formBack) }
 	b.post(verify, url.Values{"code": {b.start("bob@example.com", formBack).Code}}).redirects(t, formBack)
-	page().says(t, http.StatusForbidden, "filled in by somebody else", "/")
-	page().says(t, http.StatusGone, "This can't be sent any more", "/")
+	page().says(t, http.StatusForbidden, "Somebody else filled in this form", DefaultPath+"/login?return_to=%2F.otp%2Fform", "/")
 	b.signInOn("alice@example.com")
-	page().says(t, http.StatusGone, "This can't be sent any more", "/")
+	if a := b.confirm(page()); !a.FromApp() {
+		t.Errorf("not sent by who filled it in: %d", a.Status)
+	}
 }
 
 func TestFormDropped(t *testing.T) {

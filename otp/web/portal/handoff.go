@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/text"
 	"github.com/caddy-otp/caddy-otp/otp/token"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
@@ -46,6 +47,9 @@ const (
 	askParameter = "ask"
 	// goOnParameter is the answer to that.
 	goOnParameter = "go_on"
+	// onceMoreParameter says that a hand-off came back to another browser than
+	// it began in, such as by a link that was opened on a phone.
+	onceMoreParameter = "once_more"
 
 	// requestLifetime is how long the login at the home may take.
 	requestLifetime = 10 * time.Minute
@@ -93,6 +97,8 @@ type handoffRequest struct {
 	Digest string `json:"d"`
 	// Ask says that the home must not go on by itself.
 	Ask bool `json:"a,omitempty"`
+	// OnceMore says that this is the second hand-off in a row.
+	OnceMore bool `json:"o,omitempty"`
 	// Expires is in Unix seconds.
 	Expires int64 `json:"e"`
 }
@@ -103,6 +109,8 @@ type handoffTicket struct {
 	Return  string `json:"r"`
 	Digest  string `json:"d"`
 	Session string `json:"s"`
+	// OnceMore is the request's.
+	OnceMore bool `json:"o,omitempty"`
 }
 
 // isHome reports whether the realm's sites sign in here.
@@ -125,28 +133,31 @@ func (p *portal) handoff(w http.ResponseWriter, r *http.Request) {
 }
 
 // handoffDone is in the place of the browser's secret for a moment after a
-// hand-off. Who must sign in then has kept this cookie and no session: another
-// hand-off would end the same way, and so for ever.
+// hand-off. Who must sign in then and has this cookie but no session's, not even
+// one that has ended, would be handed off for ever.
 const handoffDone = "done"
 
 // leaveForHome sends the browser to the realm's home to sign in, and back to a
 // path of this site.
 func (p *portal) leaveForHome(w http.ResponseWriter, r *http.Request, back string) {
 	var secret string
-	switch p.handoffs.cookie.Read(r, &secret); secret {
-	case handoffDone:
+	p.handoffs.cookie.Read(r, &secret)
+	if secret == handoffDone && len(p.sessions(r)) == 0 {
 		p.handoffs.cookie.Clear(w.Header())
 		p.render(w, http.StatusBadRequest, p.noCookiesPage(r, back))
 		return
-	case "":
+	}
+	if len(secret) != secretLength {
 		secret = newSecret()
 	}
+	query := r.URL.Query()
 	request, err := p.sealRequest(handoffRequest{
-		Pages:   p.handoffs.pages,
-		Return:  back,
-		Digest:  digestOf(secret),
-		Ask:     r.URL.Query().Has(askParameter),
-		Expires: p.Gate.Cookie.Now().Add(requestLifetime).Unix(),
+		Pages:    p.handoffs.pages,
+		Return:   back,
+		Digest:   digestOf(secret),
+		Ask:      query.Has(askParameter),
+		OnceMore: query.Has(onceMoreParameter),
+		Expires:  p.Gate.Cookie.Now().Add(requestLifetime).Unix(),
 	})
 	if err != nil {
 		p.fail(w, r, err)
@@ -185,8 +196,8 @@ func (p *portal) openRequest(text string) (request handoffRequest, ok bool) {
 // in here, by the login page for others.
 func (p *portal) handOver(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	text := query.Get(requestParameter)
-	request, ok := p.openRequest(text)
+	sealed := query.Get(requestParameter)
+	request, ok := p.openRequest(sealed)
 	if !ok {
 		p.refuseHandoff(w, r, "no request of this realm", p.loginAddress("/"))
 		return
@@ -201,10 +212,12 @@ func (p *portal) handOver(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, fmt.Errorf("%w: %w", gate.ErrUnchecked, err))
 		return
 	}
-	self := p.Path + handoffPath + "?" + url.Values{requestParameter: {text}}.Encode()
+	self := p.Path + handoffPath + "?" + url.Values{requestParameter: {sealed}}.Encode()
 	switch {
 	case !visitor.SignedIn(), visitor.Bearer: // an access token must not become a session that outlives it
-		p.render(w, http.StatusOK, p.loginPage(r, self, ""))
+		page := p.loginPage(r, self, "")
+		page.Text = append(page.Text, text.Fill(page.Words.Page.GoOnTo, "site", hostOf(request.Pages)))
+		p.render(w, http.StatusOK, page)
 	case request.Ask && !query.Has(goOnParameter):
 		p.render(w, http.StatusOK, p.signedInPage(r, visitor.Session, self+"&"+goOnParameter+"=1"))
 	default:
@@ -219,6 +232,8 @@ func (p *portal) issueTicket(w http.ResponseWriter, r *http.Request, request han
 		Return:  request.Return,
 		Digest:  request.Digest,
 		Session: p.handoffs.sessions.Seal(x, now),
+
+		OnceMore: request.OnceMore,
 	})
 	if err != nil {
 		p.fail(w, r, err)
@@ -246,7 +261,7 @@ func (p *portal) takeOver(w http.ResponseWriter, r *http.Request) {
 	}
 	var secret string
 	if !p.handoffs.cookie.Read(r, &secret) || subtle.ConstantTimeCompare([]byte(digestOf(secret)), []byte(ticket.Digest)) != 1 {
-		p.refuseTicket(w, r, "not the browser that asked")
+		p.takeOverElsewhere(w, r, ticket)
 		return
 	}
 	p.handoffs.cookie.Clear(w.Header())
@@ -273,6 +288,30 @@ func (p *portal) takeOver(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// takeOverElsewhere answers another browser than the one that asked: it gets no
+// session by the ticket, but may ask for one of its own, once. Somebody who is
+// signed in at the home by now, since they opened the link of a mail there, goes
+// through by that.
+func (p *portal) takeOverElsewhere(w http.ResponseWriter, r *http.Request, ticket handoffTicket) {
+	const reason = "not the browser that asked"
+	if _, ok := p.signedIn(r); ok || ticket.OnceMore || ticket.Pages != p.handoffs.pages {
+		p.refuseTicket(w, r, reason)
+		return
+	}
+	p.logRefusal(reason)
+	login := url.Values{gate.ReturnParameter: {returnPath(ticket.Return)}, onceMoreParameter: {"1"}}
+	redirect(w, LoginPath(p.Path)+"?"+login.Encode())
+}
+
+// hostOf returns the host of an address, with its port if it has one.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "" // not of an address that was sealed here
+	}
+	return u.Host
+}
+
 func (p *portal) takeTicket(ctx context.Context, text string) (ticket handoffTicket, err error) {
 	value, err := p.handoffs.tickets.Take(ctx, text, "")
 	if err != nil {
@@ -291,13 +330,20 @@ func (p *portal) refuseTicket(w http.ResponseWriter, r *http.Request, reason str
 	p.refuseHandoff(w, r, reason, p.loginAddress("/"))
 }
 
+func (p *portal) logRefusal(reason string) {
+	p.Logger.Info("hand-off refused", slog.String("because_of", reason), slog.String("realm", p.service.Realm()))
+}
+
 // refuseHandoff says to start again. The reason is for the log.
 func (p *portal) refuseHandoff(w http.ResponseWriter, r *http.Request, reason, again string) {
-	p.Logger.Info("hand-off refused", slog.String("because_of", reason), slog.String("realm", p.service.Realm()))
+	p.logRefusal(reason)
 	words := p.words(r)
 	page := p.messagePage(words, words.Page.FailTitle, words.Page.Restart, way{again, words.Page.SignInAgain})
 	p.render(w, http.StatusBadRequest, page)
 }
+
+// secretLength is that of a secret.
+const secretLength = 43
 
 // newSecret returns 256 random bits as text.
 func newSecret() string {

@@ -51,7 +51,7 @@ func (p *portal) redeemLink(w http.ResponseWriter, r *http.Request) error {
 	}
 	presented := p.presented(r, browser)
 	if l.Dialect != Name {
-		presented.Pending = otp.RefusePending // its clients get tokens that no gate sees
+		presented.Due = otp.RefusePending // its clients get tokens that no gate sees
 	}
 	v, err := p.service.VerifyLink(r.Context(), l, presented)
 	switch {

@@ -66,7 +66,7 @@ func (p *portal) postMFA(w http.ResponseWriter, r *http.Request) error {
 	x, err := p.browserSession(r)
 	if errors.Is(err, otp.ErrNoSession) && !form.Has(againField) {
 		// Its continuation may be what the answer that was lost had set.
-		x, err = p.sealedSession(r, a.Session)
+		x, err = p.replacedSession(r, a.Session)
 	}
 	if err != nil {
 		return p.leadToLogin(w, a.Return, err)
@@ -205,13 +205,11 @@ func (p *portal) browserSession(r *http.Request) (otp.Session, error) {
 	return visitor.Session, nil
 }
 
-// sealedSession returns a session from the browser's cookie, whether or not it
-// still holds.
-func (p *portal) sealedSession(r *http.Request, id otp.SessionID) (otp.Session, error) {
-	for _, x := range p.sessions(r) {
-		if x.ID == id {
-			return x, nil
-		}
+// replacedSession returns the session in the browser's cookie, whether or not it
+// was revoked, but not one that has rested for too long.
+func (p *portal) replacedSession(r *http.Request, id otp.SessionID) (otp.Session, error) {
+	if x, ok := p.Gate.Cookie.Held(r); ok && x.ID == id {
+		return x, nil
 	}
 	return otp.Session{}, otp.ErrNoSession
 }
@@ -291,7 +289,10 @@ func (p *portal) factorPage(r *http.Request, factors otp.Factors, a attempt) *pa
 		body.AgainAction, body.AgainLabel = MFAPath(p.Path), words.Page.Resend
 	}
 	if len(factors.Addresses) > 1 || factors.TOTP && len(factors.Addresses) > 0 {
-		body.OtherAction = p.mfaAddress(a.Return)
+		body.OtherAction, body.OtherLabel = p.mfaAddress(a.Return), words.Page.OtherAddress
+	} else {
+		other := p.somebodyElse(words, a.Return)
+		body.OtherAction, body.OtherLabel = other.Address, other.Label
 	}
 	page.Body = body
 	return page

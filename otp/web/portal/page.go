@@ -111,8 +111,8 @@ func (p *portal) noCookiesPage(r *http.Request, back string) *page {
 
 type verifyBody struct {
 	Action, Label, AgainAction, AgainLabel string
-	// OtherAction is where to choose another address; empty: there is none.
-	OtherAction string
+	// OtherAction is where to go instead, such as to choose another address.
+	OtherAction, OtherLabel string
 	// AsksDevice is whether the page asks whose device it is, and Device the
 	// answer that is ticked.
 	AsksCode, AsksDevice, Device bool
@@ -129,6 +129,7 @@ func (p *portal) verifyPage(r *http.Request, a attempt, device bool) *page {
 		AgainAction: LoginPath(p.Path),
 		AgainLabel:  words.Page.Resend,
 		OtherAction: p.loginAddress(a.Return),
+		OtherLabel:  words.Page.OtherAddress,
 		AsksCode:    a.Form != otp.FormLink,
 		AsksDevice:  true,
 		Device:      device,

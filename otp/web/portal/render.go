@@ -99,6 +99,10 @@ type page struct {
 // Style is the style sheet.
 func (*page) Style() template.CSS { return template.CSS(style) }
 
+// CarriesFragment reports whether the page leads on to where somebody wanted to
+// go.
+func (p *page) CarriesFragment() bool { return p.kind == loginKind || p.kind == signedInKind }
+
 // CarryFragment is the script that keeps the fragment of the address that a
 // visitor wanted. Without it only that is lost.
 func (*page) CarryFragment() template.JS { return template.JS(fragment) }

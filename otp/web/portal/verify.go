@@ -69,7 +69,7 @@ func (p *portal) presented(r *http.Request, browser string) otp.Presented {
 		Browser:  browser,
 		Lifetime: p.SessionLifetime,
 		Device:   wire.Device(r.UserAgent()),
-		Pending:  otp.LeavePending,
+		Due:      otp.LeavePending,
 	}
 }
 

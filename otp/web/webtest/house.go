@@ -23,21 +23,24 @@ type house struct {
 }
 
 // furnish opens a store for the site, and all that stands on it.
-func (s *Site) furnish(frozen bool) {
+func (s *Site) furnish(o Options) {
 	s.house = new(house)
-	if frozen {
+	if o.Frozen {
 		s.frozen = time.Now()
 	}
 	var err error
 	if s.keys, err = otp.NewKeys([]byte(rand.Text() + rand.Text())); err != nil {
 		s.Fatal(err)
 	}
-	s.store = s.openStore()
+	if o.Store == nil {
+		o.Store = s.openStore()
+	}
+	s.store = &store{Store: o.Store}
 	s.courier = otp.NewCourier(s.store, time.Minute, s.Logger)
 	s.watch = otp.NewWatch(s.store, time.Minute, s.Logger)
 }
 
-func (s *Site) openStore() *store {
+func (s *Site) openStore() otp.Store {
 	db, err := bolt.Open(filepath.Join(s.TempDir(), "otp.db"), bolt.WithClock(s.Now))
 	if err != nil {
 		s.Fatal(err)
@@ -47,7 +50,7 @@ func (s *Site) openStore() *store {
 			s.Error(err)
 		}
 	})
-	return &store{Store: db}
+	return db
 }
 
 // run starts what stands on the store, until the test ends.

@@ -57,6 +57,8 @@ type Options struct {
 	SecondFactor []gate.SecondFactor
 	// Domain changes what else the domain is configured with.
 	Domain func(*otp.Config)
+	// Store is in place of the embedded one. Who opened it closes it.
+	Store otp.Store
 	// Frozen stops the clock but for [Site.Advance].
 	Frozen bool
 	// NoKey leaves it to the first request that needs it to make the realm's
@@ -101,7 +103,7 @@ func New(t testing.TB, o Options, newAPI func(*Site) wire.API) *Site {
 	s.Logger = slog.New(slog.NewTextHandler(&s.log, nil))
 	o.Origin = cmp.Or(o.Origin, Origin)
 	if o.Beside == nil {
-		s.furnish(o.Frozen)
+		s.furnish(o)
 		s.Service = otp.NewService(s.config(o))
 		s.Issuer = token.NewIssuer(s.Service)
 	} else {

@@ -21,14 +21,12 @@ type API struct {
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// AnySegment ends a path of an [Endpoint] that has a name of its own there.
-const AnySegment = "/{id}"
-
 // Endpoint is one method on one path of a dialect.
 type Endpoint struct {
 	Method string
-	// Path is matched exactly. One that ends in [AnySegment] takes any one
-	// segment in its place.
+	// Path is matched exactly. Its last segment may be a name in braces, as in
+	// /sessions/{id}: that stands for any one segment that is no endpoint's
+	// path, and Serve gets it by [http.Request.PathValue].
 	Path string
 	// Owns reports whether a request on a path shared with the app carries
 	// something of ours: a token, a code's provider, a client id that this

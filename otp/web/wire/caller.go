@@ -15,6 +15,9 @@ type Caller struct {
 	IP netip.Addr
 	// RequestID is unique to the request.
 	RequestID string
+	// Trace is the one that the request belongs to. The site fills it in where
+	// the server leaves it open.
+	Trace Trace
 }
 
 type callerKey struct{}

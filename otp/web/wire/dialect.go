@@ -26,6 +26,10 @@ type Dialect struct {
 	// RefreshLifetime is how long a session with a refresh token lasts,
 	// renewed or not.
 	RefreshLifetime time.Duration
+	// LongestSession is the longest that a session of the site lasts,
+	// whichever API or page opened it; a sign-out everywhere is remembered
+	// for so long. It is never taken as less than RefreshLifetime.
+	LongestSession time.Duration
 	// Exclusive makes all of the dialect's paths ours.
 	Exclusive bool
 	// Origins are the foreign web origins whose pages may call the API.
@@ -46,8 +50,8 @@ func (d *Dialect) Start(r *http.Request, s otp.StartRequest) (otp.Started, error
 }
 
 // Prove has a second factor proved for a request, once it is sure that the
-// tokens of the session that comes of it can be signed. ClientIP, Renewable and
-// Device are set here. The errors are those of [token.Issuer.Prepare] and of
+// tokens of the session that comes of it can be signed. ClientIP,
+// Renewable, Lifetime and Device are set here. The errors are those of [token.Issuer.Prepare] and of
 // elevate, a method of [otp.Service].
 func (d *Dialect) Prove(r *http.Request, x otp.Session, p otp.ElevateRequest, elevate Elevation) (otp.Verification, error) {
 	if err := d.Issuer.Prepare(r.Context()); err != nil {
@@ -55,6 +59,7 @@ func (d *Dialect) Prove(r *http.Request, x otp.Session, p otp.ElevateRequest, el
 	}
 	p.ClientIP = CallerOf(r).IP
 	p.Renewable = true
+	p.Lifetime = d.RefreshLifetime
 	p.Device = Device(r.UserAgent())
 	return elevate(r.Context(), x, p)
 }
