@@ -494,27 +494,6 @@ func TestKeysBeforeAnyLogin(t *testing.T) { // A35
 	}
 }
 
-func TestRateLimit(t *testing.T) { // A36
-	r := newRig(t, webtest.Options{Frozen: true, ClientIP: otp.DefaultThrottles().ClientIP})
-	for range 50 {
-		r.post(t, startPath, startEmail(regular, r.newEmail())).Want(http.StatusOK)
-	}
-	now := time.Now().Unix()
-	a := r.post(t, startPath, startEmail(regular, r.newEmail()))
-	a.wantRefusal(t, 429, "too_many_requests", "Rate limit exceeded")
-	wait, err := strconv.ParseInt(a.Header.Get("Retry-After"), 10, 64)
-	if err != nil || wait != 72 { // 50 an hour
-		t.Errorf("Retry-After %q", a.Header.Get("Retry-After"))
-	}
-	reset, err := strconv.ParseInt(a.Header.Get("X-RateLimit-Reset"), 10, 64)
-	if err != nil || reset < now+wait || reset > now+wait+60 {
-		t.Errorf("X-RateLimit-Reset %q", a.Header.Get("X-RateLimit-Reset"))
-	}
-	if a.Header.Get("X-RateLimit-Remaining") != "0" {
-		t.Error("requests remain")
-	}
-}
-
 func TestRefreshOutlivesAccess(t *testing.T) {
 	r := newRig(t, webtest.Options{SMS: true})
 	const day = 24 * time.Hour
