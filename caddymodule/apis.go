@@ -49,7 +49,7 @@ func (o *Options) trustCookie() string {
 
 // newAPIs returns the pages, first, and the wire APIs that are on. home is the
 // address of the pages where the realm signs in, or "".
-func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate.Gate, path, home string, logger *slog.Logger) []wire.API {
+func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate.Gate, path, home string, logger *slog.Logger) ([]wire.API, error) {
 	var tokens Token
 	if h.Token != nil {
 		tokens = *h.Token
@@ -90,12 +90,18 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 			apis = append(apis, autional.New(config))
 			finishLink["autional"] = autional.FinishLink(config)
 		case "auth0":
-			base.Code = h.codePolicy(auth0CodeLifetime, auth0CodeLifetime, auth0Attempts, 1)
+			base.Code = h.auth0Code()
 			base.AccessLifetime = cmp.Or(accessLifetime, auth0TokenLifetime)
+			clients, err := auth0Clients(api.Clients, logger)
+			if err != nil {
+				return nil, fmt.Errorf("api auth0: %w", err)
+			}
 			dialect := auth0.New(auth0.Config{
-				Dialect:  base,
-				Clients:  auth0Clients(api.Clients),
-				LinkPath: portal.LinkPath(path),
+				Dialect:         base,
+				Clients:         clients,
+				Connections:     channels(api.Connections),
+				DefaultAudience: api.DefaultAudience,
+				LinkPath:        portal.LinkPath(path),
 			})
 			apis = append(apis, dialect.API())
 			finishLink["auth0"] = dialect.FinishLink
@@ -113,7 +119,7 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 		Home:            home,
 		Logger:          logger,
 	})
-	return append([]wire.API{pages}, apis...)
+	return append([]wire.API{pages}, apis...), nil
 }
 
 func (h *Handler) keep() int {
@@ -121,20 +127,6 @@ func (h *Handler) keep() int {
 		return defaultKeep
 	}
 	return cmp.Or(h.Code.Keep, defaultKeep)
-}
-
-func auth0Clients(lines []Client) []auth0.Client {
-	var clients []auth0.Client
-	for _, c := range lines {
-		clients = append(clients, auth0.Client{
-			ID:        c.ID,
-			Secret:    c.Secret,
-			Type:      auth0.ClientType(c.Type),
-			Callbacks: c.Callbacks,
-			Origins:   origins(c.Origins),
-		})
-	}
-	return clients
 }
 
 // origins returns web origins in the form that browsers write them.

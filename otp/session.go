@@ -30,6 +30,9 @@ type Session struct {
 	Tenant string
 	// Scope is what the client was granted, in the dialect's words.
 	Scope string
+	// Audience is whom the session's access tokens are for; empty: this site. A
+	// sealed cookie or token doesn't carry it.
+	Audience string
 	// Person is what the directory says of who is signed in, when it could
 	// last be asked; without a directory it is empty.
 	Person Person
@@ -78,6 +81,7 @@ type sessionDetails struct {
 	Tenant  string  `json:"t,omitempty"`
 	Scope   string  `json:"sc,omitempty"`
 
+	Audience  string        `json:"aud,omitempty"`
 	Person    personDetails `json:"p,omitzero"`
 	Directory string        `json:"dir,omitempty"`
 	Device    string        `json:"dev,omitempty"`
@@ -118,6 +122,7 @@ func (s *Service) sealSession(x Session, lifetime time.Duration, refresh Tag) (S
 		Tenant:  x.Tenant,
 		Scope:   x.Scope,
 
+		Audience:  x.Audience,
 		Person:    detailsOf(x.Person),
 		Directory: x.Directory,
 		Device:    x.Device,
@@ -168,6 +173,7 @@ func (s *Service) unsealSession(r SessionRecord) (Session, error) {
 		Device:  d.Device,
 		MFA:     timeOf(d.MFA),
 
+		Audience:  d.Audience,
 		Directory: d.Directory,
 		MFAMethod: d.MFAMethod,
 		Enrolled:  d.Enrolled,

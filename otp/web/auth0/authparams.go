@@ -16,6 +16,7 @@ type authParams struct {
 	RedirectURI  string `json:"redirect_uri,omitempty"`
 	State        string `json:"state,omitempty"`
 	Scope        string `json:"scope,omitempty"`
+	Audience     string `json:"audience,omitempty"`
 	ResponseType string `json:"response_type,omitempty"`
 	Nonce        string `json:"nonce,omitempty"`
 }
@@ -41,6 +42,7 @@ func decodeAuthParams(o wire.Object) (payload []byte, err error) {
 		{"redirect_uri", &p.RedirectURI},
 		{"state", &p.State},
 		{"scope", &p.Scope},
+		{"audience", &p.Audience},
 		{"response_type", &p.ResponseType},
 		{"nonce", &p.Nonce},
 	} {

@@ -6,8 +6,10 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 
+	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
@@ -36,6 +38,12 @@ type Config struct {
 	wire.Dialect
 	// Clients may use the API, each under an id of its own.
 	Clients []Client
+	// Connections are the channels that the clients may use. Empty: all that
+	// have a sender.
+	Connections []otp.Channel
+	// DefaultAudience is whom access tokens are for where a client asks for
+	// none. Empty: this site.
+	DefaultAudience string
 	// LinkPath is what stands between the site's public URL and the token in
 	// a link: where the pages redeem links.
 	LinkPath string
@@ -45,12 +53,15 @@ type Config struct {
 type Dialect struct {
 	Config
 	clients map[string]Client
+	// assertions are those that were presented.
+	assertions otp.Once
 }
 
 // New returns the dialect of c.
 func New(c Config) *Dialect {
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	d := &Dialect{Config: c, clients: make(map[string]Client, len(c.Clients))}
+	d.assertions = c.Service.Once("client assertion", assertionsRemembered)
 	for _, client := range c.Clients {
 		d.clients[client.ID] = client.resolve()
 	}
@@ -92,8 +103,14 @@ func (d *Dialect) API() wire.API {
 
 func (d *Dialect) answer(serve wire.Handler) http.HandlerFunc { return serve.OrFail(d.fail) }
 
-// ownsClient reports whether a request's body names one of our clients.
+// ownsClient reports whether a request names one of our clients, in its body or
+// its Authorization header.
 func (d *Dialect) ownsClient(r *http.Request) bool {
+	if id, _, ok := r.BasicAuth(); ok {
+		if id, err := url.QueryUnescape(id); err == nil && d.hasClient(id) {
+			return true
+		}
+	}
 	o, err := wire.Parse(r, oauthBodies)
 	return err == nil && d.hasClient(o.Text("client_id"))
 }

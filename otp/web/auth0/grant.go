@@ -5,7 +5,6 @@ package auth0
 import (
 	"errors"
 	"net/http"
-	"slices"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
@@ -17,7 +16,11 @@ const (
 	grantRefresh = "refresh_token"
 )
 
-var grants = []string{grantOTP, grantRefresh}
+// implicit is the name of the grant that needs no request there.
+const implicit = "implicit"
+
+// grants are the grants of /oauth/token by their grant_type.
+var grants = map[string]Grant{grantOTP: GrantOTP, grantRefresh: GrantRefresh}
 
 // oauthBodies are what the SDKs send to the OAuth endpoints: auth0-js posts
 // JSON, node forms, go-auth0 a code as JSON and a refresh token as a form.
@@ -34,7 +37,7 @@ func (d *Dialect) serveToken(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Dialect) grant(r *http.Request) (tokenAnswer, error) {
-	o, err := wire.Parse(r, oauthBodies)
+	o, err := parseOAuth(r)
 	if err != nil {
 		return tokenAnswer{}, err
 	}
@@ -45,29 +48,36 @@ func (d *Dialect) grant(r *http.Request) (tokenAnswer, error) {
 	if _, err := requiredParameter(o, "client_id"); err != nil {
 		return tokenAnswer{}, err
 	}
-	client, err := d.authenticate(o)
+	client, err := d.authenticate(r, o)
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	if !client.mayUse(grant) {
-		return tokenAnswer{}, &refusal{
-			status:      http.StatusForbidden,
-			Code:        "unauthorized_client",
-			Description: "Grant type '" + grant + "' not allowed for the client.",
-			URI:         "https://auth0.com/docs/clients/client-grant-types",
-		}
+	if !client.mayUse(grants[grant]) {
+		return tokenAnswer{}, grantNotAllowed(grant)
 	}
+	r = onBehalf(r, client)
 	if grant == grantRefresh {
 		return d.grantRefresh(r, client, o)
 	}
 	return d.grantOTP(r, client, o)
 }
 
+// grantNotAllowed is the error of a grant that a client may not use, by its
+// grant_type.
+func grantNotAllowed(grant string) error {
+	return &refusal{
+		status:      http.StatusForbidden,
+		Code:        "unauthorized_client",
+		Description: "Grant type '" + grant + "' not allowed for the client.",
+		URI:         "https://auth0.com/docs/clients/client-grant-types",
+	}
+}
+
 // decodeGrantType reads which grant a request is, before who sends it is
 // judged.
 func decodeGrantType(o wire.Object) (string, error) {
 	grant, err := requiredParameter(o, "grant_type")
-	if err == nil && !slices.Contains(grants, grant) {
+	if _, known := grants[grant]; err == nil && !known {
 		err = refuse(http.StatusNotImplemented, "unsupported_grant_type", "Unsupported grant type: "+grant)
 	}
 	return grant, err
@@ -121,14 +131,17 @@ func (d *Dialect) grantOTP(r *http.Request, client Client, o wire.Object) (token
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	if g.audience != "" && g.audience != d.Issuer.URL() {
-		return tokenAnswer{}, refuse(http.StatusForbidden, "access_denied", "Service not found: "+g.audience)
+	if g.audience, err = d.audienceFor(client, g.audience); err != nil {
+		return tokenAnswer{}, err
 	}
 	address, err := d.Service.ParseAddress(g.channel, g.username)
 	if err != nil {
 		return tokenAnswer{}, g.wrong()
 	}
-	presented := otp.Presented{Lifetime: d.AccessLifetime, Scope: g.scopes.String()}
+	if !client.mayUse(GrantRefresh) {
+		g.scopes = g.scopes.without(scopeOffline)
+	}
+	presented := otp.Presented{Lifetime: d.AccessLifetime, Scope: g.scopes.String(), Audience: g.audience}
 	if g.scopes.has(scopeOffline) {
 		presented.Lifetime, presented.Renewable = d.RefreshLifetime, true
 	}

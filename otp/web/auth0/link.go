@@ -79,9 +79,19 @@ func (d *Dialect) linkLocation(ctx context.Context, target url.URL, p authParams
 	}
 	// A fragment is no place for a token that lives on.
 	x.Scope = parseScopes(p.Scope).without(scopeOffline).String()
-	values, err := d.linkTokens(ctx, p, x)
+	client, _ := d.client(x.Client)
+	var values url.Values
+	var err error
+	x.Audience, err = d.audienceFor(client, p.Audience)
+	switch {
+	case err != nil:
+	case !client.mayUse(GrantImplicit):
+		err = grantNotAllowed(implicit)
+	default:
+		values, err = d.linkTokens(ctx, p, x)
+	}
 	if err != nil {
-		d.Logger.Error("link got no tokens", slog.String("api", Name), slog.Any("error", err))
+		d.Logger.Warn("link got no tokens", slog.String("api", Name), slog.Any("error", err))
 		answer := refusalFor("", err)
 		values = url.Values{"error": {answer.Code}, "error_description": {answer.Description}}
 	}

@@ -13,8 +13,8 @@ import (
 // fieldCodes are what can be wrong with a field.
 var fieldCodes = map[string]text{
 	"required":    {"is required", "ist erforderlich", "为必填项"},
-	"type":        {"has the wrong JSON type", "hat den falschen JSON-Typ", "的 JSON 类型不正确"},
-	"format":      {"is not in a valid format", "hat kein gültiges Format", "的格式无效"},
+	"type":        {"has the wrong JSON type", "hat den falschen JSON-Typ", "JSON 类型不正确"},
+	"format":      {"is not in a valid format", "hat kein gültiges Format", "格式无效"},
 	"range":       {"is too long", "ist zu lang", "过长"},
 	"conflict":    {"can't be combined: send either email or phone", "nicht kombinierbar: entweder email oder phone senden", "不能同时使用：请只发送 email 或 phone"},
 	"unsupported": {"can't be used on this site", "kann auf dieser Site nicht verwendet werden", "在本站点不可用"},
