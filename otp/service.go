@@ -68,7 +68,7 @@ type Service struct {
 	logger         *slog.Logger
 	timeout        time.Duration
 
-	outbox, sessions, links *Sealer
+	outbox, sessions, links, grants *Sealer
 }
 
 // NewService returns a service of c, registered with c.Courier.
@@ -93,6 +93,7 @@ func NewService(c Config) *Service {
 		outbox:         c.Keys.Sealer(outboxUse),
 		sessions:       c.Keys.Sealer(sessionUse),
 		links:          c.Keys.Sealer(linkUse),
+		grants:         c.Keys.Sealer(grantUse),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
