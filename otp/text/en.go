@@ -128,6 +128,7 @@ var english = Words{
 		NoFactor:         "This page needs a second confirmation, and we know no address of yours that a code could be sent to. Ask those who run this site.",
 		NotForSiteTitle:  "You can't sign in here",
 		NotForSite:       "You are signed in as {address}, but not for this site. If you need it, ask whoever runs it.",
+		ClientRefused:    "The application that sent you here asked for something that isn't allowed. Whoever runs it must change that.",
 		NoCookies:        "Your browser doesn't keep the cookies of {site}, so nobody can be signed in. Allow them, then try again.",
 		SessionsTitle:    "Where you are signed in",
 		SessionsLead:     "You are signed in as {address} in these places. End whatever you don't recognise.",

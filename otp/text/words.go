@@ -110,6 +110,9 @@ type PageWords struct {
 	// NotForSiteTitle and NotForSite are for who is signed in at another site
 	// and may not sign in at this one.
 	NotForSiteTitle, NotForSite string
+	// ClientRefused is for who was sent here by an application with a request
+	// that can't be answered.
+	ClientRefused string
 	// NoCookies is for browsers that don't keep the session of {site}.
 	NoCookies string
 	// SessionsTitle and what follows are for the list of a person's sessions.

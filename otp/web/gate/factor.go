@@ -23,6 +23,12 @@ func (n Need) hasFactor(x otp.Session, now time.Time) bool {
 	return n.Fresh == 0 || now.Sub(x.MFA) <= n.Fresh
 }
 
+// HasFactor reports whether a session has the second factor that the directory
+// may demand of its person wherever a session is needed.
+func (g *Gate) HasFactor(x otp.Session) bool {
+	return Need{Session: true}.hasFactor(x, g.Cookie.Now())
+}
+
 const factorNeeded = "a second factor is needed"
 
 // demandFactor answers somebody who is signed in and lacks the second factor

@@ -39,6 +39,8 @@ type attempt struct {
 	Browser string `json:"b"`
 	// Again is set once another message was asked for.
 	Again bool `json:"n,omitempty"`
+	// Fresh is set where whoever is signed in must sign in again.
+	Fresh bool `json:"o,omitempty"`
 	// Expires is in Unix seconds.
 	Expires int64 `json:"e"`
 

@@ -145,7 +145,7 @@ func (p *portal) leaveForHome(w http.ResponseWriter, r *http.Request, back strin
 		Pages:   p.handoffs.pages,
 		Return:  back,
 		Digest:  digestOf(secret),
-		Ask:     r.URL.Query().Has(askParameter),
+		Ask:     r.URL.Query().Has(askParameter) || r.URL.Query().Has(freshField),
 		Expires: p.Gate.Cookie.Now().Add(requestLifetime).Unix(),
 	})
 	if err != nil {
@@ -204,7 +204,7 @@ func (p *portal) handOver(w http.ResponseWriter, r *http.Request) {
 	self := p.Path + handoffPath + "?" + url.Values{requestParameter: {text}}.Encode()
 	switch {
 	case !visitor.SignedIn(), visitor.Bearer: // an access token must not become a session that outlives it
-		p.render(w, http.StatusOK, p.loginPage(r, self, ""))
+		p.render(w, http.StatusOK, p.loginPage(r, self, "", false))
 	case request.Ask && !query.Has(goOnParameter):
 		p.render(w, http.StatusOK, p.signedInPage(r, visitor.Session, self+"&"+goOnParameter+"=1"))
 	default:

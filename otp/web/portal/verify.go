@@ -22,7 +22,7 @@ func (p *portal) showVerify(w http.ResponseWriter, r *http.Request) {
 		p.restart(w)
 		return
 	}
-	if _, ok := p.signedIn(r); ok {
+	if _, ok := p.signedIn(r); ok && !a.Fresh {
 		redirect(w, a.Return)
 		return
 	}
