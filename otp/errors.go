@@ -41,6 +41,9 @@ var (
 type RetryError struct {
 	Err   error
 	After time.Duration
+	// Limit is how many events the limit that refused allows, or 0 where none
+	// did.
+	Limit int
 }
 
 func (e *RetryError) Error() string { return e.Err.Error() }

@@ -83,6 +83,18 @@ func (o Once) Take(ctx context.Context, slot, secret string) ([]byte, error) {
 	}
 }
 
+// Claim takes a slot in which nothing needs to be kept, such as one that is
+// named by what may be presented once. It returns [ErrTaken] where that was
+// done within the lifetime, or [ErrUnavailable] in a [RetryError].
+func (o Once) Claim(ctx context.Context, slot string) error {
+	key := o.key(slot)
+	swapped, err := o.swap(ctx, key, nil, o.seal(onceTaken, nil, key, ""))
+	if err == nil && !swapped {
+		err = ErrTaken
+	}
+	return err
+}
+
 func (o Once) key(slot string) string {
 	return o.service.keys.name("once", o.service.realm, o.use, slot)
 }

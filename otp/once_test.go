@@ -143,3 +143,22 @@ func TestOnceAtOnce(t *testing.T) {
 		t.Errorf("the slower one: %q, %v", value, lost)
 	}
 }
+
+// TestOnceClaim: whoever claims a slot first has it.
+func TestOnceClaim(t *testing.T) {
+	h := newHouse(t, nil)
+	seen := h.Once("seen", time.Minute)
+	claim := func(step string, o Once, slot string, want error) {
+		t.Helper()
+		if err := o.Claim(t.Context(), slot); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", step, err, want)
+		}
+	}
+	claim("first", seen, "slot", nil)
+	claim("again", seen, "slot", ErrTaken)
+	claim("another node", newHouseOn(t, h.store, nil).Once("seen", time.Minute), "slot", ErrTaken)
+	claim("another slot", seen, "other", nil)
+	claim("another use", h.Once("form", time.Minute), "slot", nil)
+	h.store.setErr(ErrUnavailable)
+	claim("no store", seen, "third", ErrUnavailable)
+}

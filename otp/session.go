@@ -30,6 +30,9 @@ type Session struct {
 	Tenant string
 	// Scope is what the client was granted, in the dialect's words.
 	Scope string
+	// Audience is whom the session's access tokens are for; empty: this site. A
+	// sealed cookie or token doesn't carry it.
+	Audience string
 	// Person is what the directory says of who is signed in, when it could
 	// last be asked; without a directory it is empty.
 	Person Person
@@ -64,6 +67,8 @@ type sessionDetails struct {
 	Client  string  `json:"c,omitempty"`
 	Tenant  string  `json:"t,omitempty"`
 	Scope   string  `json:"sc,omitempty"`
+
+	Audience string `json:"aud,omitempty"`
 
 	Person personDetails `json:"p,omitzero"`
 	Device string        `json:"dev,omitempty"`
@@ -102,6 +107,7 @@ func (s *Service) sealSession(x Session, lifetime time.Duration, refresh Tag) (S
 		Tenant:  x.Tenant,
 		Scope:   x.Scope,
 
+		Audience:  x.Audience,
 		Person:    detailsOf(x.Person),
 		Device:    x.Device,
 		MFA:       unixMilli(x.MFA),
@@ -145,6 +151,7 @@ func (s *Service) unsealSession(r SessionRecord) (Session, error) {
 		Device:  d.Device,
 		MFA:     timeOf(d.MFA),
 
+		Audience:  d.Audience,
 		MFAMethod: d.MFAMethod,
 
 		Since:   r.Since,

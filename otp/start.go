@@ -39,6 +39,9 @@ type StartRequest struct {
 type Started struct {
 	// Lifetime is how long the code and the link live.
 	Lifetime time.Duration
+	// Quota is what the caller's network address has left; zero where starts
+	// aren't limited by it.
+	Quota Quota
 }
 
 // Start issues a challenge and queues its message, in one step of the store.
@@ -112,7 +115,8 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
 	until := time.Now().Add(deliveryLease)
-	outcome, err := s.store.Start(ctx, challenge, envelope, s.startCharges(r.ClientIP)...)
+	charges := s.startCharges(r.ClientIP)
+	outcome, err := s.store.Start(ctx, challenge, envelope, charges...)
 	if err != nil {
 		return Started{}, unavailable(err)
 	}
@@ -127,7 +131,7 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 			Expires:  outcome.Now.Add(envelope.Lifetime),
 		}})
 	}
-	return Started{Lifetime: challenge.Lifetime}, nil
+	return Started{Lifetime: challenge.Lifetime, Quota: scarcest(charges, outcome.Levels)}, nil
 }
 
 // refusal is the error of an outcome that says to come back later, or makes
@@ -135,7 +139,7 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 func (o Outcome) refusal() error {
 	switch o.Result {
 	case Throttled:
-		return &RetryError{Err: ErrThrottled, After: o.RetryAfter}
+		return &RetryError{Err: ErrThrottled, After: o.RetryAfter, Limit: o.Limit}
 	case CoolingDown:
 		return &RetryError{Err: ErrCoolDown, After: o.RetryAfter}
 	}

@@ -227,8 +227,14 @@ type Outcome struct {
 	Now time.Time
 	// RetryAfter is the wait of Throttled and CoolingDown.
 	RetryAfter time.Duration
-	// Scope is what refused, where Throttled.
+	// Scope is what refused, where Throttled, and Limit how many events it
+	// allows.
 	Scope Scope
+	Limit int
+	// Levels are, of a start that is Accepted, how long the bucket of each
+	// charge takes to be as good as new, this event included; in the order of
+	// the charges.
+	Levels []time.Duration
 	// Session is the session as it is kept: the one opened now, where
 	// Verified, or the one opened before, where Repeated.
 	Session SessionRecord

@@ -21,6 +21,8 @@ type Presented struct {
 	Renewable bool
 	// Scope is kept in the session.
 	Scope string
+	// Audience is kept in the session.
+	Audience string
 	// Device is kept in the session: a short label of the caller's program,
 	// made of words of ours, never of the request's.
 	Device string
@@ -113,7 +115,7 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 	session.ID = s.newSessionID(guess.Handle)
 	session.Subject = s.subject(session.Person, session.Address)
 	session.Owner = s.owner(session.Subject)
-	session.Scope, session.Device = p.Scope, p.Device
+	session.Scope, session.Audience, session.Device = p.Scope, p.Audience, p.Device
 	return s.judge(ctx, p, guess, session)
 }
 
@@ -130,7 +132,7 @@ func (s *Service) aim(guess Guess, a Address, refusal string) Guess {
 }
 
 // judge has the store judge a guess and open the session in the same step.
-// Scope and device of p have no say here.
+// Scope, audience and device of p have no say here.
 func (s *Service) judge(ctx context.Context, p Presented, guess Guess, session Session) (Verification, error) {
 	guess.Browser = p.Browser
 	guess.Refunds = s.startRefunds(p.ClientIP)

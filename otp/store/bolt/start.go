@@ -30,6 +30,10 @@ func (x *step) start(c otp.Challenge, m *otp.Envelope, charges []otp.Charge) (ot
 		return otp.Outcome{Result: otp.CoolingDown, Now: x.time(), RetryAfter: wait}, nil
 	}
 	h.add(c, x.now)
+	levels, err := clocks.levels(charges)
+	if err != nil {
+		return otp.Outcome{}, err
+	}
 
 	if err := clocks.save(); err != nil {
 		return otp.Outcome{}, err
@@ -42,5 +46,5 @@ func (x *step) start(c otp.Challenge, m *otp.Envelope, charges []otp.Charge) (ot
 			return otp.Outcome{}, err
 		}
 	}
-	return otp.Outcome{Result: otp.Accepted, Now: x.time()}, nil
+	return otp.Outcome{Result: otp.Accepted, Now: x.time(), Levels: levels}, nil
 }

@@ -45,10 +45,24 @@ func (c *clocks) charge(charges []otp.Charge) (refusal *otp.Outcome, err error) 
 				Now:        c.step.time(),
 				RetryAfter: wait,
 				Scope:      charge.Scope,
+				Limit:      charge.Events,
 			}
 		}
 	}
 	return refusal, nil
+}
+
+// levels are how far ahead of now the bucket of each charge is.
+func (c *clocks) levels(charges []otp.Charge) ([]time.Duration, error) {
+	all := make([]time.Duration, len(charges))
+	for i, charge := range charges {
+		at, err := c.load(charge)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = time.Duration(max(0, at-c.step.now))
+	}
+	return all, nil
 }
 
 // refund gives one event back to each bucket.

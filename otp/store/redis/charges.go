@@ -15,32 +15,34 @@ type charges struct {
 	windows []string
 	// rates are the interval and the burst of each, in µs.
 	rates []any
-	// scopes are what each counts by.
-	scopes []otp.Scope
+	// given are the charges in this order, and places where each of them stood.
+	given  []otp.Charge
+	places []int
 }
 
 func (s *Store) charges(all []otp.Charge) charges {
 	var c charges
-	for _, charge := range all {
+	for place, charge := range all {
 		if charge.Bucket != "" {
 			c.keys = append(c.keys, s.key(otp.ShardOf(charge.Bucket), "b", charge.Bucket))
-			c.add(charge)
+			c.add(charge, place)
 		}
 	}
-	for _, charge := range all {
+	for place, charge := range all {
 		if charge.Bucket == "" {
 			c.windows = append(c.windows, charge.Window.String())
-			c.add(charge)
+			c.add(charge, place)
 		}
 	}
 	return c
 }
 
 // add notes a charge's rate in whole µs, so that Lua counts exactly.
-func (c *charges) add(charge otp.Charge) {
+func (c *charges) add(charge otp.Charge, place int) {
 	interval := max(charge.Interval(), time.Microsecond).Microseconds()
 	c.rates = append(c.rates, interval, interval*int64(charge.Events))
-	c.scopes = append(c.scopes, charge.Scope)
+	c.given = append(c.given, charge)
+	c.places = append(c.places, place)
 }
 
 // appendTo appends the charges to a script's arguments, as gcra.lua says.
@@ -57,13 +59,22 @@ func (c *charges) refusal(o *otp.Outcome, r *reply) {
 	switch o.Result {
 	case otp.Throttled:
 		place := int(r.integer(3)) - 1
-		if place < 0 || place >= len(c.scopes) {
+		if place < 0 || place >= len(c.given) {
 			r.bad = true
 			return
 		}
-		o.Scope = c.scopes[place]
+		o.Scope, o.Limit = c.given[place].Scope, c.given[place].Events
 		o.RetryAfter = r.duration(2)
 	case otp.CoolingDown:
 		o.RetryAfter = r.duration(2)
 	}
+}
+
+// levels reads what start.lua answers to charges that it took.
+func (c *charges) levels(r *reply) []time.Duration {
+	all := make([]time.Duration, len(c.given))
+	for i, place := range c.places {
+		all[place] = r.duration(2 + i)
+	}
+	return all
 }

@@ -112,8 +112,11 @@ func TestNonsense(t *testing.T) {
 	for _, answer := range []any{nil, "OK", int64(1), []any{}, []any{"x"}, []any{int64(1)}, []any{int64(1), "x"}, []any{int64(otp.Throttled), int64(1), int64(1), int64(9)}} {
 		r := newReply(answer)
 		o := otp.Outcome{Result: otp.Result(r.integer(0)), Now: r.instant(1)}
-		c := charges{scopes: []otp.Scope{otp.ScopeAddress}}
+		c := charges{given: []otp.Charge{{Scope: otp.ScopeAddress}}, places: []int{0}}
 		c.refusal(&o, r)
+		if o.Result == otp.Accepted {
+			o.Levels = c.levels(r)
+		}
 		if o, err := checked(o, r); !errors.Is(err, errNonsense) || !o.Now.IsZero() {
 			t.Errorf("%v: %v, %v", answer, o, err)
 		}

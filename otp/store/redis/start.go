@@ -34,6 +34,9 @@ func (s *Store) Start(ctx context.Context, c otp.Challenge, m *otp.Envelope, all
 	r := newReply(answer)
 	outcome := otp.Outcome{Result: otp.Result(r.integer(0)), Now: r.instant(1)}
 	charges.refusal(&outcome, r)
+	if outcome.Result == otp.Accepted {
+		outcome.Levels = charges.levels(r)
+	}
 	return checked(outcome, r)
 }
 

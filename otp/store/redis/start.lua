@@ -41,6 +41,9 @@ for i = 1, n_windows do h[CLOCKS][ARGV[12 + i]] = clocks[n_keys + i] end
 save(KEYS[1], h)
 for i = 1, n_keys do keep(KEYS[3 + i], clocks[i]) end
 
+local accepted = { ACCEPTED, now }
+for i = 1, n_keys + n_windows do accepted[2 + i] = clocks[i] - now end
+
 -- A start that queues nothing does the same work, so that it takes as long.
 local id, ends = ARGV[7], now + ARGV[9]
 local message = format_message(1, ends, ARGV[8])
@@ -48,9 +51,9 @@ if id == '' then
 	redis.call('SET', KEYS[2], message, 'PX', 1)
 	redis.call('ZREM', KEYS[3], id)
 	redis.call('PTTL', KEYS[3])
-	return { ACCEPTED, now }
+	return accepted
 end
 redis.call('SET', KEYS[2], message, 'PXAT', milliseconds(ends + OVERDUE))
 redis.call('ZADD', KEYS[3], now + ARGV[10], id)
 outlive(KEYS[3], ends + OVERDUE)
-return { ACCEPTED, now }
+return accepted

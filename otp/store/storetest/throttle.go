@@ -61,6 +61,34 @@ var throttlePromises = []promise{
 			if refused.Scope != test.scope {
 				t.Fatalf("%v: scope is %q, want %q", test.charges, refused.Scope, test.scope)
 			}
+			if refused.Limit != 1 {
+				t.Fatalf("%v: limit is %d, want 1", test.charges, refused.Limit)
+			}
+		}
+	}},
+	{"an accepted start tells the level of each bucket", func(t *trial) {
+		// In an order that isn't that of any store.
+		charges := []otp.Charge{
+			perAddress(3, 3*time.Hour), perClient("a", 4, 8*time.Hour),
+			perAddress(6, 24*time.Hour), perClient("b", 2, 2*time.Hour),
+		}
+		want := []time.Duration{time.Hour, 2 * time.Hour, 4 * time.Hour, time.Hour}
+		alice := newPerson("alice")
+		first := t.start(alice.challenge("g", "1"), charges...)
+		t.want(first, otp.Accepted)
+		second := t.queue(alice.challenge("g", "2"), newMessage("r"), charges...)
+		t.want(second, otp.Accepted)
+		passed := second.Now.Sub(first.Now)
+		for i, interval := range want {
+			if len(first.Levels) != len(want) || first.Levels[i] != interval {
+				t.Fatalf("levels %v, want %v", first.Levels, want)
+			}
+			if got, level := second.Levels[i], 2*interval-passed; len(second.Levels) != len(want) || got != level {
+				t.Fatalf("charge %d: level %v, want %v", i, got, level)
+			}
+		}
+		if o := t.start(alice.challenge("g", "3")); o.Result != otp.Accepted || len(o.Levels) != 0 {
+			t.Fatalf("without charges: result %d, levels %v", o.Result, o.Levels)
 		}
 	}},
 	{"several windows of an address count side by side", func(t *trial) {
