@@ -177,7 +177,7 @@ func (s *Service) RedeemGrant(ctx context.Context, g Grant, p Presented) (Verifi
 	}
 	next := parent
 	next.ID, next.Dialect, next.Client = g.next, g.Dialect, g.Client
-	next.Scope, next.Device = p.Scope, p.Device
+	next.Scope, next.Audience, next.Device = p.Scope, p.Audience, p.Device
 	next.Since, next.Expires = time.Time{}, time.Time{}
 	v, err := s.open(ctx, Presented{Lifetime: p.Lifetime, Renewable: p.Renewable}, Guess{
 		Handle:  s.grantHandle(g),
