@@ -17,7 +17,7 @@ const (
 	grantRefresh = "refresh_token"
 )
 
-var grants = []string{grantOTP, grantRefresh}
+var grants = []string{grantOTP, grantRefresh, grantCode}
 
 // oauthBodies are what the SDKs send to the OAuth endpoints: auth0-js posts
 // JSON, node forms, go-auth0 a code as JSON and a refresh token as a form.
@@ -57,8 +57,11 @@ func (d *Dialect) grant(r *http.Request) (tokenAnswer, error) {
 			URI:         "https://auth0.com/docs/clients/client-grant-types",
 		}
 	}
-	if grant == grantRefresh {
+	switch grant {
+	case grantRefresh:
 		return d.grantRefresh(r, client, o)
+	case grantCode:
+		return d.grantCode(r, client, o)
 	}
 	return d.grantOTP(r, client, o)
 }
