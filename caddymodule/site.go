@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-otp/caddy-otp/otp/web"
+	"github.com/caddy-otp/caddy-otp/otp/web/auth0"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
 	"github.com/caddy-otp/caddy-otp/otp/web/portal"
 )
@@ -79,7 +80,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, levels []Options, publi
 		FormPath:      portal.FormPath(path),
 		MFAPath:       portal.MFAPath(path),
 		TokenCookies:  h.tokenCookies(),
-		HiddenCookies: []string{portal.StartCookieName(cookie), portal.HandoffCookieName(cookie)},
+		HiddenCookies: append(auth0.HiddenCookies(cookie), portal.StartCookieName(cookie), portal.HandoffCookieName(cookie)),
 		OnIdentity:    setUser,
 	})
 	apis := h.newAPIs(service, issuer, door, path, home, ctx.Slogger())

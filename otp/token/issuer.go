@@ -125,6 +125,19 @@ func (i *Issuer) Sign(ctx context.Context, typ Type, claims map[string]any) (str
 	if err != nil {
 		return "", err
 	}
+	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", key.id)
+	return i.signWith(jose.SigningKey{Algorithm: jose.RS256, Key: key.private}, options, claims)
+}
+
+// SignBySecret returns a JWT as [Issuer.Sign] does, signed with HS256 by a
+// secret that its reader has too: it proves nothing to anybody else, and
+// [Issuer.Parse] takes none of these.
+func (i *Issuer) SignBySecret(secret []byte, typ Type, claims map[string]any) (string, error) {
+	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
+	return i.signWith(jose.SigningKey{Algorithm: jose.HS256, Key: secret}, options, claims)
+}
+
+func (i *Issuer) signWith(key jose.SigningKey, options *jose.SignerOptions, claims map[string]any) (string, error) {
 	all := maps.Clone(claims)
 	all["iss"] = i.url
 	all["iat"] = i.now().Unix()
@@ -132,8 +145,7 @@ func (i *Issuer) Sign(ctx context.Context, typ Type, claims map[string]any) (str
 	if err != nil {
 		return "", err
 	}
-	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", key.id)
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key.private}, options)
+	signer, err := jose.NewSigner(key, options)
 	if err != nil {
 		return "", err
 	}

@@ -3,7 +3,6 @@
 package auth0
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -19,6 +18,11 @@ type authorization struct {
 	target *url.URL
 	// named is set where the request said so itself.
 	named bool
+	// audience is whom its tokens are for, as sessions have it; it is known once
+	// the request is checked.
+	audience string
+	// errorsInFragment has errors go there where the request says nothing else.
+	errorsInFragment bool
 }
 
 // The response types (OAuth 2.0 Multiple Response Type Encoding Practices).
@@ -69,7 +73,7 @@ func authorizationOf(client Client, p authParams) (authorization, error) {
 }
 
 // check returns what is wrong with the rest of the request; the client is told.
-func (a authorization) check(d *Dialect) error {
+func (a *authorization) check(d *Dialect) (err error) {
 	asked := strings.Fields(a.ResponseType)
 	slices.Sort(asked)
 	if len(asked) > 0 && !slices.Contains(responseTypes, strings.Join(asked, " ")) {
@@ -84,14 +88,16 @@ func (a authorization) check(d *Dialect) error {
 	case a.ResponseMode == modeWebMessage && !a.isWeb():
 		return badRequest("invalid_request", "response_mode web_message needs a callback on the web")
 	}
-	if !d.isAudience(a.client, a.Audience) {
-		return noAudience(a.Audience)
+	if a.audience, err = d.audienceFor(a.client, a.Audience); err != nil {
+		return err
 	}
-	if !a.asksFor(responseCode) {
+	switch {
+	case a.yieldsTokens() && !a.client.mayUse(GrantImplicit):
+		return grantNotAllowed(implicit)
+	case !a.asksFor(responseCode):
 		return nil
-	}
-	if !a.client.mayUse(grantCode) {
-		return refuse(http.StatusForbidden, "unauthorized_client", "Grant type '"+grantCode+"' not allowed for the client.")
+	case !a.client.mayUse(GrantCode):
+		return grantNotAllowed(grantCode)
 	}
 	return a.checkChallenge()
 }

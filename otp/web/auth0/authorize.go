@@ -80,11 +80,11 @@ func (d *Dialect) serveAuthorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	request := authorizeRequest{authorization: a, asked: d.openAsked(a.client, query.Get(askedParameter))}
 	if err := request.decode(query); err != nil {
-		d.refuseClient(w, a, err)
+		d.refuseClient(w, r, a, err)
 		return nil
 	}
 	if err := a.check(d); err != nil {
-		d.refuseClient(w, a, err)
+		d.refuseClient(w, r, a, err)
 		return nil
 	}
 	if query.Has(ticketParameter) {
@@ -99,12 +99,10 @@ func (d *Dialect) decodeAuthorization(r *http.Request, query url.Values) (author
 	if err := fetched(r); err != nil {
 		return authorization{}, err
 	}
-	for _, values := range query {
-		if len(values) > 1 { // RFC 6749 §3.1
-			return authorization{}, errTwice
-		}
+	if givenTwice(query) {
+		return authorization{}, errTwice
 	}
-	client, known := d.clients[query.Get(clientParameter)]
+	client, known := d.client(query.Get(clientParameter))
 	switch {
 	case query.Get(clientParameter) == "":
 		return authorization{}, errNoClient
@@ -114,6 +112,17 @@ func (d *Dialect) decodeAuthorization(r *http.Request, query url.Values) (author
 	var p authParams
 	p.read(query)
 	return authorizationOf(client, p)
+}
+
+// givenTwice reports whether a parameter occurs more than once, which has no
+// meaning (RFC 6749 §3.1).
+func givenTwice(query url.Values) bool {
+	for _, values := range query {
+		if len(values) > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // decode reads how the person is to be asked, and demands what links can do
@@ -153,7 +162,7 @@ func (d *Dialect) authorizeSession(w http.ResponseWriter, r *http.Request, q aut
 	switch {
 	case err == nil && q.holds(x, d.Issuer.Now()):
 	case err == nil && !q.asked.IsZero(), (err == nil || errors.Is(err, otp.ErrNoSession)) && silent:
-		d.refuseClient(w, q.authorization, errLoginRequired)
+		d.refuseClient(w, r, q.authorization, errLoginRequired)
 		return nil
 	case err == nil, errors.Is(err, otp.ErrNoSession):
 		back, err := d.wayBack(w, q, query)
@@ -163,14 +172,14 @@ func (d *Dialect) authorizeSession(w http.ResponseWriter, r *http.Request, q aut
 		d.Pages.Login(w, back, err == nil && q.fresh || q.maxAge >= 0)
 		return nil
 	case silent:
-		d.refuseClient(w, q.authorization, err)
+		d.refuseClient(w, r, q.authorization, err)
 		return nil
 	default:
 		d.Pages.Fail(w, r, fmt.Errorf("%w: %w", gate.ErrUnchecked, err))
 		return nil
 	}
 	if silent && !d.Pages.Gate.HasFactor(x) {
-		d.refuseClient(w, q.authorization, errInteractionRequired)
+		d.refuseClient(w, r, q.authorization, errInteractionRequired)
 		return nil
 	}
 	back, err := d.wayBack(w, q, query)

@@ -17,10 +17,10 @@ type authParams struct {
 	RedirectURI  string `json:"redirect_uri,omitempty"`
 	State        string `json:"state,omitempty"`
 	Scope        string `json:"scope,omitempty"`
+	Audience     string `json:"audience,omitempty"`
 	ResponseType string `json:"response_type,omitempty"`
 	Nonce        string `json:"nonce,omitempty"`
 	ResponseMode string `json:"response_mode,omitempty"`
-	Audience     string `json:"audience,omitempty"`
 
 	CodeChallenge       string `json:"code_challenge,omitempty"`
 	CodeChallengeMethod string `json:"code_challenge_method,omitempty"`

@@ -3,73 +3,106 @@
 package auth0
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
+	"slices"
 
-	"github.com/caddy-otp/caddy-otp/otp/web/wire"
+	"github.com/caddy-otp/caddy-otp/otp/jwks"
 )
 
 // ClientType says what kind of application a client is.
 type ClientType string
 
-// The types. A regular web application authenticates with its secret; SPA and
-// native ones have none, and a single-page application can't redeem codes.
+// The types. A regular web application proves who it is; SPA and native ones
+// can't, and a single-page application can't redeem codes.
 const (
 	Regular ClientType = "regular"
 	SPA     ClientType = "spa"
 	Native  ClientType = "native"
 )
 
+// Algorithm is what a client's ID tokens are signed with.
+type Algorithm string
+
+// The algorithms: the realm's own key, or the client's secret.
+const (
+	RS256 Algorithm = "RS256"
+	HS256 Algorithm = "HS256"
+)
+
+// Grant is a way for a client to get tokens.
+type Grant string
+
+// The grants: a code of a message, a refresh token, an authorization code, and
+// tokens in the URL that a browser comes back to.
+const (
+	GrantOTP      Grant = "otp"
+	GrantRefresh  Grant = "refresh"
+	GrantCode     Grant = "code"
+	GrantImplicit Grant = "implicit"
+)
+
+// Grants are all of them.
+var Grants = []Grant{GrantOTP, GrantRefresh, GrantCode, GrantImplicit}
+
 // Client is an application that may use the API.
 type Client struct {
 	// ID is what the application calls itself: client_id.
 	ID string
 	// Secret is what it proves that with. A client that has one must always
-	// present it, whatever its type; a regular client without one is refused.
+	// present it, whatever its type.
 	Secret string
-	// Type is the kind of application. Empty: regular with a secret, else
-	// native.
+	// Keys verify the assertions that it proves that with instead.
+	Keys jwks.Keys
+	// Algorithm is its ID tokens'. Empty: RS256. HS256 needs a secret.
+	Algorithm Algorithm
+	// Type is the kind of application. Empty: regular with a secret or keys,
+	// else native. A regular client with neither is refused.
 	Type ClientType
-	// Callbacks are the URLs that links may lead to, compared exactly. The
-	// first is where a link leads that names none.
+	// Callbacks are the URLs that links and logins may lead to, compared
+	// exactly. The first is where a link leads that names none.
 	Callbacks []string
+	// LogoutURLs are the URLs that a logout may lead to, compared exactly.
+	LogoutURLs []string
 	// Origins are the web origins whose pages may call the API.
 	Origins []string
+	// Audiences are the APIs that it may ask access tokens for, besides this
+	// site.
+	Audiences []string
+	// Grants are what it may use. Empty: all, but for an SPA the codes of
+	// messages.
+	Grants []Grant
+	// TrustForwardedFor takes the address of its user from it, which limits
+	// then count, where it has proved who it is.
+	TrustForwardedFor bool
 }
 
 func (c Client) resolve() Client {
 	switch {
 	case c.Type != "":
-	case c.Secret != "":
+	case c.isConfidential():
 		c.Type = Regular
 	default:
 		c.Type = Native
 	}
+	if c.Algorithm == "" {
+		c.Algorithm = RS256
+	}
+	if len(c.Grants) == 0 {
+		c.Grants = Grants
+		if c.Type == SPA {
+			c.Grants = []Grant{GrantRefresh, GrantCode, GrantImplicit}
+		}
+	}
 	return c
 }
 
+// isConfidential reports whether the client has something to prove who it is.
+func (c Client) isConfidential() bool { return c.Secret != "" || c.Keys != nil }
+
 // mayUse reports whether the client may use a grant.
-func (c Client) mayUse(grant string) bool {
-	return grant != grantOTP || c.Type != SPA
-}
+func (c Client) mayUse(grant Grant) bool { return slices.Contains(c.Grants, grant) }
 
-// authenticate returns the client that a request names, if it proves to be
-// that one. An unknown client, a wrong secret and a missing one are answered
-// alike, and so is a secret or an assertion that the client can't have.
-func (d *Dialect) authenticate(o wire.Object) (Client, error) {
-	client, known := d.clients[o.Text("client_id")]
-	secret, ok := o.String("client_secret")
-	proven := equalSecrets(secret, client.Secret) && (ok || !o.Has("client_secret"))
-	asserted := o.Has("client_assertion") || o.Has("client_assertion_type")
-	unprovable := client.Type == Regular && client.Secret == ""
-	if !known || !proven || asserted || unprovable {
-		return Client{}, errInvalidClient
-	}
-	return client, nil
-}
-
-// equalSecrets takes the same time whatever the secrets and their lengths.
-func equalSecrets(a, b string) bool {
-	sumA, sumB := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return subtle.ConstantTimeCompare(sumA[:], sumB[:]) == 1
+// client returns the client of an id.
+func (d *Dialect) client(id string) (Client, bool) {
+	c, ok := d.clients[id]
+	return c, ok
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
+// grantCode is the grant_type of an authorization code.
 const grantCode = "authorization_code"
 
 var (
@@ -49,23 +50,15 @@ func (d *Dialect) grantCode(r *http.Request, client Client, o wire.Object) (toke
 	case !verifies(p.Challenge, verifier):
 		return tokenAnswer{}, errVerifier
 	}
-	return d.redeemCode(r, g, p)
+	return d.redeemCode(r, client, g, p)
 }
 
-func (d *Dialect) redeemCode(r *http.Request, g otp.Grant, p codePayload) (tokenAnswer, error) {
+func (d *Dialect) redeemCode(r *http.Request, client Client, g otp.Grant, p codePayload) (tokenAnswer, error) {
 	if err := d.Issuer.Prepare(r.Context()); err != nil {
 		return tokenAnswer{}, err
 	}
-	scopes := parseScopes(p.Scope)
-	presented := otp.Presented{
-		Lifetime: d.AccessLifetime,
-		Scope:    scopes.String(),
-		Audience: p.Audience,
-		Device:   wire.Device(r.UserAgent()),
-	}
-	if scopes.has(scopeOffline) {
-		presented.Lifetime, presented.Renewable = d.RefreshLifetime, true
-	}
+	presented := d.presented(client, parseScopes(p.Scope), p.Audience)
+	presented.Device = wire.Device(r.UserAgent())
 	v, err := d.Service.RedeemGrant(r.Context(), g, presented)
 	switch {
 	case errors.Is(err, otp.ErrWrong), errors.Is(err, otp.ErrExpired), errors.Is(err, otp.ErrNoSession):

@@ -66,7 +66,7 @@ func (d *Dialect) serveCrossOrigin(w http.ResponseWriter, r *http.Request) error
 	if len(o.Unknown(fields...)) > 0 || slices.ContainsFunc(fields, func(name string) bool { return o.Text(name) == "" }) {
 		return errCrossOriginBody
 	}
-	client, known := d.clients[o.Text("client_id")]
+	client, known := d.client(o.Text("client_id"))
 	switch {
 	case !known:
 		return errInvalidClient
@@ -162,10 +162,10 @@ func (d *Dialect) authorizeTicket(w http.ResponseWriter, r *http.Request, a auth
 	value, err := d.tickets.Take(r.Context(), text, a.client.ID)
 	switch {
 	case errors.Is(err, otp.ErrTaken), errors.Is(err, otp.ErrNotKept):
-		d.refuseClient(w, a, errTicket)
+		d.refuseClient(w, r, a, errTicket)
 		return nil
 	case err != nil:
-		d.refuseClient(w, a, err)
+		d.refuseClient(w, r, a, err)
 		return nil
 	}
 	var ticket loginTicket
@@ -174,7 +174,7 @@ func (d *Dialect) authorizeTicket(w http.ResponseWriter, r *http.Request, a auth
 	}
 	x, _, _, err := d.sealedSessions().Open(ticket.Session)
 	if err != nil {
-		d.refuseClient(w, a, errTicket)
+		d.refuseClient(w, r, a, errTicket)
 		return nil
 	}
 	var browser string

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -40,6 +41,12 @@ type Config struct {
 	wire.Dialect
 	// Clients may use the API, each under an id of its own.
 	Clients []Client
+	// Connections are the channels that the clients may use. Empty: all that
+	// have a sender.
+	Connections []otp.Channel
+	// DefaultAudience is whom access tokens are for where a client asks for
+	// none. Empty: this site.
+	DefaultAudience string
 	// LinkPath is what stands between the site's public URL and the token in
 	// a link: where the pages redeem links.
 	LinkPath string
@@ -53,11 +60,16 @@ type Config struct {
 type Dialect struct {
 	Config
 	clients map[string]Client
-
-	tickets   otp.Once
-	binding   gate.HostCookie
+	// tickets are those of cross-origin authentication, and binding the cookie
+	// of the browser that asked for one.
+	tickets otp.Once
+	binding gate.HostCookie
+	// requests is the cookie of a request that is too long for an address, and
+	// freshness seals when a login was asked for.
 	requests  gate.HostCookie
 	freshness *otp.Sealer
+	// assertions are those that were presented.
+	assertions otp.Once
 }
 
 // New returns the dialect of c.
@@ -70,6 +82,7 @@ func New(c Config) *Dialect {
 	d.binding = gate.NewHostCookie(cookie, service.Keys(), bindingUse, service.Realm())
 	d.requests = gate.NewHostCookie(cookie, service.Keys(), requestUse, service.Realm())
 	d.freshness = service.Keys().Sealer("auth0 fresh login")
+	d.assertions = c.Service.Once("client assertion", assertionsRemembered)
 	for _, client := range c.Clients {
 		d.clients[client.ID] = client.resolve()
 	}
@@ -134,8 +147,14 @@ func (d *Dialect) namesClient(r *http.Request) bool {
 	return slices.ContainsFunc(r.URL.Query()["client_id"], d.hasClient) || d.ownsClient(r)
 }
 
-// ownsClient reports whether a request's body names one of our clients.
+// ownsClient reports whether a request names one of our clients, in its body or
+// its Authorization header.
 func (d *Dialect) ownsClient(r *http.Request) bool {
+	if id, _, ok := r.BasicAuth(); ok {
+		if id, err := url.QueryUnescape(id); err == nil && d.hasClient(id) {
+			return true
+		}
+	}
 	o, err := wire.Parse(r, oauthBodies)
 	return err == nil && d.hasClient(o.Text("client_id"))
 }

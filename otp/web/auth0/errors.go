@@ -5,7 +5,6 @@ package auth0
 import (
 	"errors"
 	"net/http"
-	"strconv"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
@@ -60,10 +59,14 @@ func (d *Dialect) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	h := w.Header()
 	wire.SetRetryAfter(h, err)
+	if _, _, byBasic := r.BasicAuth(); byBasic && answer == errInvalidClient {
+		h.Set("WWW-Authenticate", `Basic realm="`+Name+`"`) // RFC 6749 §5.2
+	}
+	if r.URL.Path == startPath {
+		d.tellStartLimit(h)
+	}
 	if answer.status == http.StatusTooManyRequests {
-		reset := d.Issuer.Now().Unix() + int64(otp.RetryAfter(err))
-		h.Set("X-RateLimit-Remaining", "0")
-		h.Set("X-RateLimit-Reset", strconv.FormatInt(reset, 10))
+		d.tellRefusal(h, err)
 	}
 	wire.WriteJSON(w, answer.status, answer)
 }

@@ -5,7 +5,6 @@ package auth0
 import (
 	"errors"
 	"net/http"
-	"slices"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
@@ -17,7 +16,11 @@ const (
 	grantRefresh = "refresh_token"
 )
 
-var grants = []string{grantOTP, grantRefresh, grantCode}
+// implicit is the name of the grant that needs no request there.
+const implicit = "implicit"
+
+// grants are the grants of /oauth/token by their grant_type.
+var grants = map[string]Grant{grantOTP: GrantOTP, grantRefresh: GrantRefresh, grantCode: GrantCode}
 
 // oauthBodies are what the SDKs send to the OAuth endpoints: auth0-js posts
 // JSON, node forms, go-auth0 a code as JSON and a refresh token as a form.
@@ -34,7 +37,7 @@ func (d *Dialect) serveToken(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Dialect) grant(r *http.Request) (tokenAnswer, error) {
-	o, err := wire.Parse(r, oauthBodies)
+	o, err := parseOAuth(r)
 	if err != nil {
 		return tokenAnswer{}, err
 	}
@@ -45,18 +48,14 @@ func (d *Dialect) grant(r *http.Request) (tokenAnswer, error) {
 	if _, err := requiredParameter(o, "client_id"); err != nil {
 		return tokenAnswer{}, err
 	}
-	client, err := d.authenticate(o)
+	client, err := d.authenticate(r, o)
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	if !client.mayUse(grant) {
-		return tokenAnswer{}, &refusal{
-			status:      http.StatusForbidden,
-			Code:        "unauthorized_client",
-			Description: "Grant type '" + grant + "' not allowed for the client.",
-			URI:         "https://auth0.com/docs/clients/client-grant-types",
-		}
+	if !client.mayUse(grants[grant]) {
+		return tokenAnswer{}, grantNotAllowed(grant)
 	}
+	r = onBehalf(r, client)
 	switch grant {
 	case grantRefresh:
 		return d.grantRefresh(r, client, o)
@@ -66,11 +65,22 @@ func (d *Dialect) grant(r *http.Request) (tokenAnswer, error) {
 	return d.grantOTP(r, client, o)
 }
 
+// grantNotAllowed is the error of a grant that a client may not use, by its
+// grant_type.
+func grantNotAllowed(grant string) error {
+	return &refusal{
+		status:      http.StatusForbidden,
+		Code:        "unauthorized_client",
+		Description: "Grant type '" + grant + "' not allowed for the client.",
+		URI:         "https://auth0.com/docs/clients/client-grant-types",
+	}
+}
+
 // decodeGrantType reads which grant a request is, before who sends it is
 // judged.
 func decodeGrantType(o wire.Object) (string, error) {
 	grant, err := requiredParameter(o, "grant_type")
-	if err == nil && !slices.Contains(grants, grant) {
+	if _, known := grants[grant]; err == nil && !known {
 		err = refuse(http.StatusNotImplemented, "unsupported_grant_type", "Unsupported grant type: "+grant)
 	}
 	return grant, err
@@ -86,10 +96,7 @@ type otpGrant struct {
 
 // wrong is the error of a code that isn't right, in the channel's words.
 func (g otpGrant) wrong() error {
-	if g.channel == otp.SMS {
-		return invalidGrant("Wrong phone number or verification code.")
-	}
-	return invalidGrant("Wrong email or verification code.")
+	return invalidGrant(wrongCode(g.channel))
 }
 
 func decodeOTPGrant(o wire.Object) (otpGrant, error) {
@@ -124,24 +131,10 @@ func (d *Dialect) grantOTP(r *http.Request, client Client, o wire.Object) (token
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	if g.audience != "" && g.audience != d.Issuer.URL() {
-		return tokenAnswer{}, refuse(http.StatusForbidden, "access_denied", "Service not found: "+g.audience)
+	if g.audience, err = d.audienceFor(client, g.audience); err != nil {
+		return tokenAnswer{}, err
 	}
-	address, err := d.Service.ParseAddress(g.channel, g.username)
-	if err != nil {
-		return tokenAnswer{}, g.wrong()
-	}
-	presented := otp.Presented{Lifetime: d.AccessLifetime, Scope: g.scopes.String()}
-	if g.scopes.has(scopeOffline) {
-		presented.Lifetime, presented.Renewable = d.RefreshLifetime, true
-	}
-	v, err := d.Verify(r, otp.VerifyRequest{
-		Presented: presented,
-		Dialect:   Name,
-		Client:    client.ID,
-		Address:   address,
-		Code:      g.code,
-	})
+	v, err := d.redeemOTP(r, client, g)
 	switch {
 	case errors.Is(err, otp.ErrWrong):
 		return tokenAnswer{}, g.wrong()
@@ -149,6 +142,35 @@ func (d *Dialect) grantOTP(r *http.Request, client Client, o wire.Object) (token
 		return tokenAnswer{}, err
 	}
 	return d.issue(r.Context(), v)
+}
+
+// redeemOTP opens the session that a code is presented for, with the errors of
+// [wire.Dialect.Verify].
+func (d *Dialect) redeemOTP(r *http.Request, client Client, g otpGrant) (otp.Verification, error) {
+	address, err := d.Service.ParseAddress(g.channel, g.username)
+	if err != nil {
+		return otp.Verification{}, otp.ErrWrong
+	}
+	return d.Verify(r, otp.VerifyRequest{
+		Presented: d.presented(client, g.scopes, g.audience),
+		Dialect:   Name,
+		Client:    client.ID,
+		Address:   address,
+		Code:      g.code,
+	})
+}
+
+// presented is what a client's session is to be: renewable where its scopes ask
+// for that and the client may.
+func (d *Dialect) presented(client Client, scopes scopeSet, audience string) otp.Presented {
+	if !client.mayUse(GrantRefresh) {
+		scopes = scopes.without(scopeOffline)
+	}
+	p := otp.Presented{Lifetime: d.AccessLifetime, Scope: scopes.String(), Audience: audience}
+	if scopes.has(scopeOffline) {
+		p.Lifetime, p.Renewable = d.RefreshLifetime, true
+	}
+	return p
 }
 
 // grantRefresh renews a session. It can be narrowed to fewer scopes for the

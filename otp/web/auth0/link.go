@@ -4,6 +4,7 @@ package auth0
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -18,18 +19,19 @@ import (
 func (d *Dialect) FinishLink(w http.ResponseWriter, r *http.Request, l otp.Link, v otp.Verification) {
 	a, err := d.linkAuthorization(l)
 	if err != nil {
-		d.Pages.RefuseClient(w, r, l.Client, refusalFor("", err).Description)
+		d.Logger.Warn("link leads nowhere", slog.String("api", Name), slog.String("client", l.Client), slog.Any("error", err))
+		d.Pages.RefuseClient(w, r, refusalFor("", err).Description)
 		return
 	}
 	if err := a.check(d); err != nil {
-		d.refuseClient(w, a, err)
+		d.refuseClient(w, r, a, err)
 		return
 	}
 	d.finish(w, r, a, v.Session)
 }
 
 func (d *Dialect) linkAuthorization(l otp.Link) (authorization, error) {
-	client, ok := d.clients[l.Client]
+	client, ok := d.client(l.Client)
 	if l.Dialect != Name || !ok {
 		return authorization{}, badRequest("invalid_request", "The link's client isn't configured.")
 	}
@@ -37,5 +39,7 @@ func (d *Dialect) linkAuthorization(l otp.Link) (authorization, error) {
 	if err := json.Unmarshal(l.Payload, &params); err != nil {
 		return authorization{}, err
 	}
-	return authorizationOf(client, params)
+	a, err := authorizationOf(client, params)
+	a.errorsInFragment = true
+	return a, err
 }

@@ -15,7 +15,13 @@ import (
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
-const returnToParameter = "returnTo"
+// The parameters of where to go: Auth0's, and those of OpenID Connect
+// RP-Initiated Logout §2.
+const (
+	returnToParameter    = "returnTo"
+	afterLogoutParameter = "post_logout_redirect_uri"
+	stateParameter       = "state"
+)
 
 var errReturnTo = badRequest("invalid_request", "The returnTo URL isn't one of the client's logout URLs.")
 
@@ -24,7 +30,8 @@ var errReturnTo = badRequest("invalid_request", "The returnTo URL isn't one of t
 // page of the client has sent it, by what the browser tells; everybody else is
 // asked, so that no foreign page can sign its visitors out.
 func (d *Dialect) serveLogout(w http.ResponseWriter, r *http.Request) error {
-	client, target, err := d.decodeLogout(r, r.URL.Query())
+	query := r.URL.Query()
+	client, target, err := d.decodeLogout(query)
 	if err != nil {
 		return d.refuseBrowser(w, r, err)
 	}
@@ -40,8 +47,10 @@ func (d *Dialect) serveLogout(w http.ResponseWriter, r *http.Request) error {
 		return d.signOut(w, r, target)
 	}
 	fields := url.Values{clientParameter: {client.ID}}
-	if target != "" {
-		fields.Set(returnToParameter, target)
+	for _, name := range []string{returnToParameter, afterLogoutParameter, stateParameter} {
+		if query.Has(name) {
+			fields.Set(name, query.Get(name))
+		}
 	}
 	d.Pages.Ask(w, r, portal.Question{Action: logoutPath, Fields: fields})
 	return nil
@@ -53,8 +62,7 @@ func (d *Dialect) confirmLogout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	values := url.Values{clientParameter: {form.Text(clientParameter)}, returnToParameter: {form.Text(returnToParameter)}}
-	_, target, err := d.decodeLogout(r, values)
+	_, target, err := d.decodeLogout(formValues(form))
 	if err != nil {
 		return d.refuseBrowser(w, r, err)
 	}
@@ -75,29 +83,38 @@ func (d *Dialect) leave(w http.ResponseWriter, r *http.Request, target string) {
 		d.Pages.SignedOut(w, r)
 		return
 	}
-	w.Header().Set("Location", target)
-	w.WriteHeader(http.StatusFound)
+	redirect(w, r, target)
 }
 
 // decodeLogout returns the client and where to go, empty for nowhere: one of the
 // client's logout URLs, exactly, or one of its origins.
-func (d *Dialect) decodeLogout(r *http.Request, values url.Values) (Client, string, error) {
-	if len(values[clientParameter]) > 1 || len(values[returnToParameter]) > 1 {
+func (d *Dialect) decodeLogout(values url.Values) (Client, string, error) {
+	if givenTwice(values) {
 		return Client{}, "", errTwice
 	}
-	client, known := d.clients[values.Get(clientParameter)]
-	target := values.Get(returnToParameter)
+	client, known := d.client(values.Get(clientParameter))
 	switch {
 	case values.Get(clientParameter) == "":
 		return Client{}, "", errNoClient
 	case !known:
 		return Client{}, "", errInvalidClient
+	}
+	target, standard := values.Get(returnToParameter), values.Get(afterLogoutParameter)
+	if target == "" {
+		target = standard
+	}
+	switch {
 	case target == "" && len(client.LogoutURLs) > 0:
 		return client, client.LogoutURLs[0], nil
-	case target == "", slices.Contains(client.LogoutURLs, target), slices.Contains(client.Origins, target):
-		return client, target, nil
+	case target == "":
+		return client, "", nil
+	case !slices.Contains(client.LogoutURLs, target) && !slices.Contains(client.Origins, target):
+		return Client{}, "", errReturnTo
 	}
-	return Client{}, "", errReturnTo
+	if state := values.Get(stateParameter); target == standard && state != "" {
+		return client, withQuery(target, url.Values{stateParameter: {state}}), nil
+	}
+	return client, target, nil
 }
 
 // sentBy reports whether a page of the client has sent the browser here: its

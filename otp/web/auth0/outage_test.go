@@ -71,7 +71,7 @@ func TestLinkWithoutKey(t *testing.T) {
 	r.FailStore(otp.ErrUnavailable)
 	response := r.finishLink(otp.Link{
 		Dialect: Name, Client: regular.ID, Payload: []byte(`{"response_type":"token","state":"s"}`),
-	}, otp.Verification{})
+	}, otp.Verification{Session: otp.Session{Client: regular.ID}})
 	want := callback + "#error=temporarily_unavailable&error_description=" +
 		strings.ReplaceAll(errUnavailable.Description, " ", "%20") + "&state=s"
 	if got := response.Header.Get("Location"); got != want {

@@ -3,6 +3,7 @@
 package auth0
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -177,8 +178,20 @@ func TestDiscovery(t *testing.T) {
 			t.Errorf("%s %q isn't there", name, a.text(name))
 		}
 	}
-	if _, ok := a.Fields["authorization_endpoint"]; ok {
-		t.Error("an endpoint that doesn't exist")
+	for name, path := range map[string]string{"authorization_endpoint": authorizePath, "end_session_endpoint": logoutPath} {
+		if a.text(name) != webtest.Origin+path {
+			t.Errorf("%s %q", name, a.text(name))
+		}
+	}
+	for name, want := range map[string]string{
+		"code_challenge_methods_supported":      "[S256]",
+		"id_token_signing_alg_values_supported": "[RS256]",
+		"response_types_supported":              "[code token id_token id_token token]",
+		"token_endpoint_auth_methods_supported": "[client_secret_post client_secret_basic private_key_jwt none]",
+	} {
+		if got := fmt.Sprint(a.Fields[name]); got != want {
+			t.Errorf("%s %s, want %s", name, got, want)
+		}
 	}
 }
 

@@ -15,38 +15,40 @@ import (
 	"strings"
 
 	"github.com/caddy-otp/caddy-otp/otp"
-	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
 // finish answers a browser that is signed in by x with what the client asked
 // for, or tells the client why it gets none of it.
 func (d *Dialect) finish(w http.ResponseWriter, r *http.Request, a authorization, x otp.Session) {
 	if a.target == nil {
-		redirect(w, "/")
+		redirect(w, r, "/")
 		return
 	}
 	values, err := d.yield(r, a, x)
 	if err != nil {
-		d.refuseClient(w, a, err)
+		d.refuseClient(w, r, a, err)
 		return
 	}
-	d.respond(w, a, values)
+	d.respond(w, r, a, values)
 }
 
 // refuseClient tells a client what is wrong with its request (RFC 6749
 // §4.1.2.1).
-func (d *Dialect) refuseClient(w http.ResponseWriter, a authorization, err error) {
+func (d *Dialect) refuseClient(w http.ResponseWriter, r *http.Request, a authorization, err error) {
 	answer := refusalFor("", err)
 	if answer == errInternal {
 		d.Logger.Error("request failed", slog.String("api", Name), slog.Any("error", err))
 	}
-	d.respond(w, a, url.Values{"error": {answer.Code}, "error_description": {answer.Description}})
+	if a.errorsInFragment && a.ResponseMode == "" {
+		a.ResponseMode = modeFragment
+	}
+	d.respond(w, r, a, url.Values{"error": {answer.Code}, "error_description": {answer.Description}})
 }
 
 // respond sends values to the client, with its state.
-func (d *Dialect) respond(w http.ResponseWriter, a authorization, values url.Values) {
+func (d *Dialect) respond(w http.ResponseWriter, r *http.Request, a authorization, values url.Values) {
 	if a.target == nil {
-		redirect(w, "/")
+		redirect(w, r, "/")
 		return
 	}
 	if a.State != "" {
@@ -70,23 +72,35 @@ func (d *Dialect) respond(w http.ResponseWriter, a authorization, values url.Val
 		policy := webMessagePolicy + a.origin()
 		writePage(w, webMessagePage, policy, webMessage{a.origin(), string(encoded)})
 	case modeFragment:
-		redirect(w, a.target.String()+"#"+strings.ReplaceAll(values.Encode(), "+", "%20"))
+		redirect(w, r, a.target.String()+"#"+strings.ReplaceAll(values.Encode(), "+", "%20"))
 	default:
-		target := *a.target
-		query := target.Query()
-		for name := range values {
-			query.Set(name, values.Get(name))
-		}
-		target.RawQuery = query.Encode()
-		redirect(w, target.String())
+		redirect(w, r, withQuery(a.RedirectURI, values))
 	}
+}
+
+// withQuery adds values to the query of a configured address.
+func withQuery(address string, values url.Values) string {
+	target, err := url.Parse(address)
+	if err != nil {
+		return address // it is checked where it is configured
+	}
+	query := target.Query()
+	for name := range values {
+		query.Set(name, values.Get(name))
+	}
+	target.RawQuery = query.Encode()
+	return target.String()
 }
 
 // redirect sends the browser on, by GET: what it posted here isn't for the
 // client (RFC 9700 §4.12).
-func redirect(w http.ResponseWriter, address string) {
+func redirect(w http.ResponseWriter, r *http.Request, address string) {
 	w.Header().Set("Location", address)
-	w.WriteHeader(http.StatusSeeOther)
+	if r.Method == http.MethodPost {
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
+	w.WriteHeader(http.StatusFound)
 }
 
 // The pages that hand values to a client without a redirect: each is one script
@@ -155,7 +169,8 @@ func (d *Dialect) refuseBrowser(w http.ResponseWriter, r *http.Request, err erro
 	if !showsPages(r) || answer.status >= http.StatusInternalServerError {
 		return err
 	}
-	d.Pages.RefuseClient(w, r, d.clients[r.FormValue("client_id")].ID, answer.Description)
+	d.Logger.Warn("a client's request can't be answered", slog.String("api", Name), slog.String("path", r.URL.Path), slog.String("because_of", answer.Code))
+	d.Pages.RefuseClient(w, r, answer.Description)
 	return nil
 }
 

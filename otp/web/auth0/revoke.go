@@ -9,7 +9,6 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/token"
-	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
 // serveRevoke answers POST /oauth/revoke (RFC 7009): 200 with an empty body,
@@ -23,7 +22,7 @@ func (d *Dialect) serveRevoke(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *Dialect) revoke(r *http.Request) error {
-	o, err := wire.Parse(r, oauthBodies)
+	o, err := parseOAuth(r)
 	if err != nil {
 		return err
 	}
@@ -34,7 +33,7 @@ func (d *Dialect) revoke(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	client, err := d.authenticate(o)
+	client, err := d.authenticate(r, o)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -22,29 +23,31 @@ type startRequest struct {
 
 // serveStart answers POST /passwordless/start.
 func (d *Dialect) serveStart(w http.ResponseWriter, r *http.Request) error {
-	answer, err := d.start(r)
+	answer, quota, err := d.start(r)
 	if err != nil {
 		return err
 	}
+	d.tellQuota(w.Header(), quota)
 	wire.WriteJSON(w, http.StatusOK, answer)
 	return nil
 }
 
-func (d *Dialect) start(r *http.Request) (any, error) {
+func (d *Dialect) start(r *http.Request) (any, otp.Quota, error) {
 	// The official node client sends its JSON as text/plain where a call has
 	// headers of its own.
 	o, err := wire.Parse(r, wire.JSON|wire.PlainJSON)
 	if err != nil {
-		return nil, err
+		return nil, otp.Quota{}, err
 	}
-	request, err := decodeStart(o, d.Service.HasSender)
+	request, err := decodeStart(o, d.isEnabled)
 	if err != nil {
-		return nil, err
+		return nil, otp.Quota{}, err
 	}
-	client, err := d.authenticate(o)
+	client, err := d.authenticate(r, o)
 	if err != nil {
-		return nil, err
+		return nil, otp.Quota{}, err
 	}
+	r = onBehalf(r, client)
 	domainRequest := otp.StartRequest{
 		Dialect: Name,
 		Client:  client.ID,
@@ -55,14 +58,19 @@ func (d *Dialect) start(r *http.Request) (any, error) {
 	if request.form == otp.FormLink {
 		domainRequest.LinkPath, domainRequest.LinkPayload = d.LinkPath, request.linkPayload
 	}
-	_, err = d.Start(r, domainRequest)
+	started, err := d.Start(r, domainRequest)
 	switch {
 	case errors.Is(err, otp.ErrNoSender):
-		return nil, errConnectionDisabled
+		return nil, otp.Quota{}, errConnectionDisabled
 	case err != nil:
-		return nil, err
+		return nil, otp.Quota{}, err
 	}
-	return startedBody(d.Service.Realm(), request.address), nil
+	return startedBody(d.Service.Realm(), request.address), started.Quota, nil
+}
+
+// isEnabled reports whether the clients may use a channel.
+func (d *Dialect) isEnabled(c otp.Channel) bool {
+	return d.Service.HasSender(c) && (len(d.Connections) == 0 || slices.Contains(d.Connections, c))
 }
 
 // startedBody is the answer to a start. It tells nothing of whether there is

@@ -53,6 +53,7 @@ func (d *Dialect) issueWith(ctx context.Context, v otp.Verification, further map
 // Auth0's azp.
 func (d *Dialect) accessToken(ctx context.Context, x otp.Session) (string, error) {
 	return d.Issuer.SignAccess(ctx, x, d.AccessLifetime, map[string]any{
+		"aud":       d.audiences(x),
 		"sub":       d.subject(x),
 		"azp":       x.Client,
 		"client_id": x.Client,
@@ -63,13 +64,16 @@ func (d *Dialect) accessToken(ctx context.Context, x otp.Session) (string, error
 
 // idToken signs an ID token (OpenID Connect Core §2) with further claims. It
 // has no nonce unless that is among them: the SDKs refuse one that they
-// didn't ask for.
+// didn't ask for. The client's algorithm decides about the key.
 func (d *Dialect) idToken(ctx context.Context, x otp.Session, further map[string]any) (string, error) {
 	claims := d.profile(x)
 	claims["aud"] = x.Client
 	claims["exp"] = d.Issuer.Now().Unix() + d.expiresIn(x)
 	for name, value := range further {
 		claims[name] = value
+	}
+	if client, _ := d.client(x.Client); client.Algorithm == HS256 {
+		return d.Issuer.SignBySecret([]byte(client.Secret), token.ID, claims)
 	}
 	return d.Issuer.Sign(ctx, token.ID, claims)
 }

@@ -61,7 +61,7 @@ func (d *Dialect) legacyChannel(o wire.Object) (otp.Channel, error) {
 	switch {
 	case channel != otp.Email && channel != otp.SMS:
 		return "", badRequest("invalid_request", "the connection was not found")
-	case !d.Service.HasSender(channel):
+	case !d.isEnabled(channel):
 		return "", badRequest("invalid_request", "the connection was disabled")
 	}
 	return channel, nil
@@ -90,11 +90,17 @@ func (d *Dialect) redeemLegacy(r *http.Request, o wire.Object) (tokenAnswer, err
 	if o.Text("grant_type") != legacyGrant {
 		return tokenAnswer{}, errOperation
 	}
-	client, err := d.authenticate(o)
-	if err != nil || !client.mayUse(grantOTP) {
+	client, err := d.authenticate(r, o)
+	switch {
+	case errors.Is(err, errInvalidClient), err == nil && !client.mayUse(GrantOTP):
 		return tokenAnswer{}, errLegacyClient
+	case err != nil:
+		return tokenAnswer{}, err
 	}
-	v, err := d.redeemOTP(r, client, g)
+	if g.audience, err = d.audienceFor(client, ""); err != nil {
+		return tokenAnswer{}, err
+	}
+	v, err := d.redeemOTP(onBehalf(r, client), client, g)
 	if err != nil {
 		return tokenAnswer{}, legacyRefusal(channel, err)
 	}
@@ -129,7 +135,7 @@ func (e *waitingRefusal) Unwrap() []error { return []error{e.refusal, e.cause} }
 
 // tryCode tells whether a code is right, and leaves it to be redeemed.
 func (d *Dialect) tryCode(r *http.Request, o wire.Object) error {
-	client, known := d.clients[o.Text("client_id")]
+	client, known := d.client(o.Text("client_id"))
 	if _, err := legacyParameter(o, "client_id"); err != nil {
 		return err
 	}

@@ -33,7 +33,11 @@ func (d *Dialect) serveVerifyRedirect(w http.ResponseWriter, r *http.Request) er
 		return d.refuseBrowser(w, r, err)
 	}
 	if c.address.IsZero() {
-		d.refuseClient(w, c.authorization, errRedirectCode)
+		d.refuseClient(w, r, c.authorization, errRedirectCode)
+		return nil
+	}
+	if err := c.check(d); err != nil {
+		d.refuseClient(w, r, c.authorization, err)
 		return nil
 	}
 	fields := c.query()
@@ -60,20 +64,16 @@ func (d *Dialect) redeemVerifyRedirect(w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
-	values := make(url.Values)
-	for name := range form {
-		values.Set(name, form.Text(name))
-	}
-	c, err := d.decodeRedirect(r, values)
+	c, err := d.decodeRedirect(r, formValues(form))
 	if err != nil {
 		return d.refuseBrowser(w, r, err)
 	}
 	if err := c.check(d); err != nil {
-		d.refuseClient(w, c.authorization, err)
+		d.refuseClient(w, r, c.authorization, err)
 		return nil
 	}
 	if c.address.IsZero() {
-		d.refuseClient(w, c.authorization, errRedirectCode)
+		d.refuseClient(w, r, c.authorization, errRedirectCode)
 		return nil
 	}
 	v, err := d.Verify(r, otp.VerifyRequest{
@@ -90,7 +90,7 @@ func (d *Dialect) redeemVerifyRedirect(w http.ResponseWriter, r *http.Request) e
 		err = refuse(http.StatusUnauthorized, errRedirectCode.Code, maxAttempts)
 	}
 	if err != nil {
-		d.refuseClient(w, c.authorization, err)
+		d.refuseClient(w, r, c.authorization, err)
 		return nil
 	}
 	v.Session.Temporary = !d.Pages.OwnDevice(form)
@@ -106,9 +106,7 @@ func (d *Dialect) decodeRedirect(r *http.Request, values url.Values) (codeRedire
 	if err != nil {
 		return codeRedirect{}, err
 	}
-	if a.ResponseMode == "" && (a.ResponseType == "" || !a.yieldsTokens()) {
-		a.errorsInFragment = true
-	}
+	a.errorsInFragment = true
 	c := codeRedirect{authorization: a, channel: otp.Channel(values.Get("connection")), code: values.Get("verification_code")}
 	if c.channel != otp.Email && c.channel != otp.SMS {
 		return c, nil
@@ -117,4 +115,13 @@ func (d *Dialect) decodeRedirect(r *http.Request, values url.Values) (codeRedire
 		c.address = address
 	}
 	return c, nil
+}
+
+// formValues are a form's fields as a browser's address has them.
+func formValues(form wire.Object) url.Values {
+	values := make(url.Values, len(form))
+	for name := range form {
+		values.Set(name, form.Text(name))
+	}
+	return values
 }

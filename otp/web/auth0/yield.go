@@ -60,7 +60,7 @@ func (d *Dialect) yield(r *http.Request, a authorization, x otp.Session) (url.Va
 	v, err := d.Service.Derive(ctx, x, Name, a.client.ID, otp.Presented{
 		Lifetime: d.AccessLifetime,
 		Scope:    parseScopes(a.Scope).without(scopeOffline).String(),
-		Audience: a.Audience,
+		Audience: a.audience,
 		Device:   wire.Device(r.UserAgent()),
 	})
 	if err != nil {
@@ -75,7 +75,7 @@ func (d *Dialect) newCode(ctx context.Context, a authorization, x otp.Session) (
 		Named:       a.named,
 		Challenge:   a.CodeChallenge,
 		Scope:       parseScopes(a.Scope).String(),
-		Audience:    a.Audience,
+		Audience:    a.audience,
 		Nonce:       a.Nonce,
 		AuthTime:    x.Created.Unix(),
 	})

@@ -3,7 +3,6 @@
 package portal
 
 import (
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -114,9 +113,8 @@ func (p Pages) SignedOut(w http.ResponseWriter, r *http.Request) {
 
 // RefuseClient says that an application has sent the browser here with a request
 // that can't be answered, not even to the application. What is wrong with it is
-// for who looks after the application, and for the log.
-func (p Pages) RefuseClient(w http.ResponseWriter, r *http.Request, client, reason string) {
-	p.Logger.Warn("an application's request can't be answered", slog.String("client", client), slog.String("because_of", reason))
+// for who looks after that.
+func (p Pages) RefuseClient(w http.ResponseWriter, r *http.Request, reason string) {
 	words := p.words(r)
 	page := p.messagePage(words, words.Page.FailTitle, words.Page.ClientRefused, toStart(words))
 	page.Text = append(page.Text, reason)
@@ -125,3 +123,7 @@ func (p Pages) RefuseClient(w http.ResponseWriter, r *http.Request, client, reas
 
 // Fail answers what a dialect can answer to nobody but the person, with a page.
 func (p Pages) Fail(w http.ResponseWriter, r *http.Request, err error) { p.fail(w, r, err) }
+
+// NewBrowser names a browser for as long as a question takes, so that it may
+// repeat its answer.
+func (p Pages) NewBrowser() string { return newBrowser() }
