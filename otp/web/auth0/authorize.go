@@ -59,10 +59,13 @@ type authorizeRequest struct {
 	// fresh has the person sign in again if they didn't after asked. It is
 	// what the request says; maxAge may demand it too.
 	fresh  bool
-	maxAge time.Duration // negative: any
+	maxAge time.Duration
 	// asked is when the browser was sent to sign in again, or zero.
 	asked time.Time
 }
+
+// anyAge is the maxAge of a request that has none.
+const anyAge time.Duration = -1
 
 // serveAuthorize answers GET /authorize: to the client goes what it asks for of
 // who is signed in at the site, who comes with a login ticket, or who signs in
@@ -90,7 +93,7 @@ func (d *Dialect) serveAuthorize(w http.ResponseWriter, r *http.Request) error {
 	if query.Has(ticketParameter) {
 		return d.authorizeTicket(w, r, a, query.Get(ticketParameter))
 	}
-	return d.authorizeSession(w, r, request, query)
+	return d.authorizeSession(w, r, request)
 }
 
 // decodeAuthorization reads what a browser's address asks for on behalf of a
@@ -131,7 +134,7 @@ func (q *authorizeRequest) decode(query url.Values) error {
 	prompts := strings.Fields(query.Get(promptParameter))
 	q.silent = slices.Contains(prompts, promptNone)
 	q.fresh = slices.Contains(prompts, promptLogin) || slices.Contains(prompts, promptSelect)
-	q.maxAge = -1
+	q.maxAge = anyAge
 	if text := query.Get(maxAgeParameter); text != "" {
 		seconds, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || seconds < 0 {
@@ -156,38 +159,31 @@ func (q *authorizeRequest) decode(query url.Values) error {
 
 // authorizeSession answers by the session of the site's pages, or leads to the
 // login and back.
-func (d *Dialect) authorizeSession(w http.ResponseWriter, r *http.Request, q authorizeRequest, query url.Values) error {
+func (d *Dialect) authorizeSession(w http.ResponseWriter, r *http.Request, q authorizeRequest) error {
 	x, err := d.Pages.Session(r)
+	signedIn := err == nil
 	silent := q.silent || q.mode() == modeWebMessage // a frame is no place to sign in
 	switch {
-	case err == nil && q.holds(x, d.Issuer.Now()):
-	case err == nil && !q.asked.IsZero(), (err == nil || errors.Is(err, otp.ErrNoSession)) && silent:
+	case !signedIn && !errors.Is(err, otp.ErrNoSession):
+		if silent {
+			d.refuseClient(w, r, q.authorization, err)
+		} else {
+			d.Pages.Fail(w, r, fmt.Errorf("%w: %w", gate.ErrUnchecked, err))
+		}
+	case signedIn && q.holds(x, d.Issuer.Now()):
+		if silent && !d.Pages.Gate.HasFactor(x) {
+			d.refuseClient(w, r, q.authorization, errInteractionRequired)
+			return nil
+		}
+		d.finish(w, r, q.authorization, x)
+	case silent, signedIn && !q.asked.IsZero():
 		d.refuseClient(w, r, q.authorization, errLoginRequired)
-		return nil
-	case err == nil, errors.Is(err, otp.ErrNoSession):
-		back, err := d.wayBack(w, q, query)
+	default:
+		back, err := d.wayBack(w, q)
 		if err != nil {
 			return err
 		}
-		d.Pages.Login(w, back, err == nil && q.fresh || q.maxAge >= 0)
-		return nil
-	case silent:
-		d.refuseClient(w, r, q.authorization, err)
-		return nil
-	default:
-		d.Pages.Fail(w, r, fmt.Errorf("%w: %w", gate.ErrUnchecked, err))
-		return nil
-	}
-	if silent && !d.Pages.Gate.HasFactor(x) {
-		d.refuseClient(w, r, q.authorization, errInteractionRequired)
-		return nil
-	}
-	back, err := d.wayBack(w, q, query)
-	if err != nil {
-		return err
-	}
-	if !d.Pages.SecondFactor(w, x, back) {
-		d.finish(w, r, q.authorization, x)
+		d.Pages.Login(w, back, signedIn)
 	}
 	return nil
 }
@@ -200,30 +196,29 @@ func (q authorizeRequest) holds(x otp.Session, now time.Time) bool {
 	if !q.asked.IsZero() && x.Created.After(q.asked.Add(-clockSkew)) {
 		return true
 	}
-	return !q.fresh && (q.maxAge < 0 || now.Sub(x.Created) <= q.maxAge+clockSkew)
+	return !q.fresh && (q.maxAge == anyAge || now.Sub(x.Created) <= q.maxAge+clockSkew)
 }
 
 // wayBack is the path of this request for after the login: with what is made use
 // of, and when the person was sent. One that is too long for the way stays in the
 // browser.
-func (d *Dialect) wayBack(w http.ResponseWriter, q authorizeRequest, query url.Values) (string, error) {
+func (d *Dialect) wayBack(w http.ResponseWriter, q authorizeRequest) (string, error) {
 	values := q.query()
 	if !q.named {
 		values.Del("redirect_uri")
 	}
 	values.Set(clientParameter, q.client.ID)
-	for _, name := range []string{promptParameter, maxAgeParameter} {
-		if query.Get(name) != "" {
-			values.Set(name, query.Get(name))
-		}
+	if q.fresh {
+		values.Set(promptParameter, promptLogin)
 	}
-	asked := q.asked
-	if asked.IsZero() {
-		asked = d.Issuer.Now()
+	if q.maxAge > anyAge {
+		values.Set(maxAgeParameter, strconv.Itoa(int(q.maxAge/time.Second)))
 	}
-	values.Set(askedParameter, d.sealAsked(q.client, asked))
-	back := authorizePath + "?" + values.Encode()
-	if len(back) <= maxWayBack {
+	if q.asked.IsZero() {
+		q.asked = d.Issuer.Now()
+	}
+	values.Set(askedParameter, d.sealAsked(q.client, q.asked))
+	if back := authorizePath + "?" + values.Encode(); len(back) <= maxWayBack {
 		return back, nil
 	}
 	kept := keptRequest{ID: rand.Text(), Query: values.Encode()}
@@ -270,7 +265,7 @@ func (d *Dialect) resumed(r *http.Request) url.Values {
 }
 
 // sealAsked and openAsked keep a time in the address, which nobody else can
-// make up.
+// make up. One that is too long ago is as if there were none.
 func (d *Dialect) sealAsked(c Client, at time.Time) string {
 	return d.freshness.SealText(binary.AppendVarint(nil, at.UnixMilli()), d.Service.Realm()+"\x00"+c.ID)
 }
@@ -281,8 +276,9 @@ func (d *Dialect) openAsked(c Client, text string) time.Time {
 		return time.Time{}
 	}
 	ms, n := binary.Varint(plain)
-	if n <= 0 {
+	at := time.UnixMilli(ms)
+	if n <= 0 || d.Issuer.Now().Sub(at) > requestLifetime {
 		return time.Time{}
 	}
-	return time.UnixMilli(ms)
+	return at
 }

@@ -18,10 +18,20 @@ import (
 )
 
 // finish answers a browser that is signed in by x with what the client asked
-// for, or tells the client why it gets none of it.
+// for, or tells the client why it gets none of it. Whoever needs a second factor
+// is led to get one first, and from there to /authorize.
 func (d *Dialect) finish(w http.ResponseWriter, r *http.Request, a authorization, x otp.Session) {
 	if a.target == nil {
 		redirect(w, r, "/")
+		return
+	}
+	if a.ResponseType != "" && !d.Pages.Gate.HasFactor(x) {
+		back, err := d.wayBack(w, authorizeRequest{authorization: a, maxAge: anyAge})
+		if err == nil {
+			d.Pages.SecondFactor(w, back)
+			return
+		}
+		d.refuseClient(w, r, a, err)
 		return
 	}
 	values, err := d.yield(r, a, x)

@@ -24,7 +24,7 @@ const (
 
 // The clients of every rig.
 var (
-	regular = Client{ID: "web", Secret: "correct horse", Callbacks: []string{callback, callback + "?from=mail"}, Origins: []string{spaOrigin}}
+	regular = Client{ID: "web", Secret: "correct horse", Callbacks: []string{callback, callback + "?from=mail"}, Origins: []string{spaOrigin}, LogoutURLs: []string{"https://spa.example.com/bye"}}
 	native  = Client{ID: "phone", Callbacks: []string{"com.example.app://callback"}}
 	other   = Client{ID: "other"}
 	spa     = Client{ID: "page", Type: SPA, Callbacks: []string{callback}}
@@ -45,7 +45,7 @@ func newRig(t *testing.T, o webtest.Options, edit ...func(*Config)) *rig {
 	r.Site = webtest.New(t, o, func(s *webtest.Site) wire.API {
 		c := Config{
 			Dialect:  s.Dialect(),
-			Clients:  []Client{regular, native, other, spa},
+			Clients:  []Client{spaWithOrigin, regular, native, other, spa},
 			LinkPath: testLinkPath,
 		}
 		c.Exclusive = false

@@ -37,16 +37,9 @@ func (p Pages) Login(w http.ResponseWriter, back string, again bool) {
 	redirect(w, LoginPath(p.Path)+"?"+query.Encode())
 }
 
-// SecondFactor sends a browser whose session needs a second factor to get one,
-// and back to a path of this site. It returns false where the session needs
-// none.
-func (p Pages) SecondFactor(w http.ResponseWriter, x otp.Session, back string) bool {
-	if p.Gate.HasFactor(x) {
-		return false
-	}
-	redirect(w, p.mfaAddress(back))
-	return true
-}
+// SecondFactor sends the browser to get the second factor that its session needs
+// ([gate.Gate.HasFactor]), and back to a path of this site.
+func (p Pages) SecondFactor(w http.ResponseWriter, back string) { redirect(w, p.mfaAddress(back)) }
 
 // SignIn gives the browser a session in place of the one that it had.
 func (p Pages) SignIn(w http.ResponseWriter, r *http.Request, x otp.Session) {
