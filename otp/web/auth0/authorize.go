@@ -47,6 +47,7 @@ var (
 	errLoginRequired       = badRequest("login_required", "Login required")
 	errInteractionRequired = badRequest("interaction_required", "A second factor is required")
 	errNoClient            = badRequest("invalid_request", "Missing required parameter: client_id")
+	errNoCallback          = badRequest("invalid_request", "The client has no callbacks: nobody can be sent back to it.")
 	errTwice               = badRequest("invalid_request", "A parameter is given more than once")
 	errTicket              = refuse(http.StatusForbidden, "access_denied", "The login ticket is unknown, was used or has expired.")
 )
@@ -114,7 +115,11 @@ func (d *Dialect) decodeAuthorization(r *http.Request, query url.Values) (author
 	}
 	var p authParams
 	p.read(query)
-	return authorizationOf(client, p)
+	a, err := authorizationOf(client, p)
+	if err == nil && a.target == nil {
+		err = errNoCallback
+	}
+	return a, err
 }
 
 // givenTwice reports whether a parameter occurs more than once, which has no
@@ -143,8 +148,6 @@ func (q *authorizeRequest) decode(query url.Values) error {
 		q.maxAge = time.Duration(seconds) * time.Second
 	}
 	switch {
-	case q.target == nil:
-		return nil
 	case q.silent && len(prompts) > 1:
 		return badRequest("invalid_request", "prompt none stands alone")
 	case q.ResponseType == "":
