@@ -40,7 +40,7 @@ func (o *Options) tokenCookies() []string {
 
 // newAPIs returns the pages, first, and the wire APIs that are on. home is the
 // address of the pages where the realm signs in, or "".
-func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate.Gate, path, home string, logger *slog.Logger) []wire.API {
+func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate.Gate, path, home string, logger *slog.Logger) ([]wire.API, error) {
 	var tokens Token
 	if h.Token != nil {
 		tokens = *h.Token
@@ -85,9 +85,15 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 		case "auth0":
 			base.Code = h.codePolicy(auth0CodeLifetime, auth0CodeLifetime, auth0Attempts, 1)
 			base.AccessLifetime = cmp.Or(accessLifetime, auth0TokenLifetime)
+			clients, err := auth0Clients(api.Clients, logger)
+			if err != nil {
+				return nil, fmt.Errorf("api auth0: %w", err)
+			}
 			dialect := auth0.New(auth0.Config{
 				Dialect:         base,
-				Clients:         auth0Clients(api.Clients),
+				Clients:         clients,
+				Connections:     channels(api.Connections),
+				DefaultAudience: api.DefaultAudience,
 				LinkPath:        portal.LinkPath(path),
 				Pages:           pages,
 				SessionLifetime: h.sessionLifetime(),
@@ -96,7 +102,7 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 			finishLink["auth0"] = dialect.FinishLink
 		}
 	}
-	return append([]wire.API{pages.API()}, apis...)
+	return append([]wire.API{pages.API()}, apis...), nil
 }
 
 func (h *Handler) keep() int {
@@ -104,20 +110,6 @@ func (h *Handler) keep() int {
 		return defaultKeep
 	}
 	return cmp.Or(h.Code.Keep, defaultKeep)
-}
-
-func auth0Clients(lines []Client) []auth0.Client {
-	var clients []auth0.Client
-	for _, c := range lines {
-		clients = append(clients, auth0.Client{
-			ID:        c.ID,
-			Secret:    c.Secret,
-			Type:      auth0.ClientType(c.Type),
-			Callbacks: c.Callbacks,
-			Origins:   origins(c.Origins),
-		})
-	}
-	return clients
 }
 
 // origins returns web origins in the form that browsers write them.

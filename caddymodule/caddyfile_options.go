@@ -115,6 +115,8 @@ func allChecked(d *caddyfile.Dispenser, arguments string, check func(string) err
 //		client <id> {
 //			...
 //		}
+//		connection email|sms
+//		default_audience <aud>
 //	}
 func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
@@ -127,7 +129,7 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 	line := placeOf(d)
 	words := []string{"exclusive", "origin"}
 	if api.Name == "auth0" {
-		words = append(words, "client")
+		words = append(words, "client", "connection", "default_audience")
 	}
 	block := newBlockRepeating(d, "client")
 	for block.next() {
@@ -142,6 +144,16 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 				return d.Errf("only api auth0 has clients; remove this one")
 			}
 			err = api.parseClient(d)
+		case "connection":
+			if api.Name != "auth0" {
+				return unknown(d, words...)
+			}
+			api.Connections, err = allChecked(d, "email|sms", checkConnection)
+		case "default_audience":
+			if api.Name != "auth0" {
+				return unknown(d, words...)
+			}
+			api.DefaultAudience, err = checked(d, "<aud>", of("default_audience", checkAudience))
 		default:
 			err = unknown(d, words...)
 		}
@@ -154,48 +166,6 @@ func (o *Options) parseAPI(d *caddyfile.Dispenser) error {
 	}
 	o.APIs = append(o.APIs, api)
 	return line.at(checkAPIs(o.APIs))
-}
-
-// parseClient reads
-//
-//	client <id> {
-//		secret <key>
-//		type regular|spa|native
-//		callback <url>...
-//		origin <url>...
-//	}
-func (api *API) parseClient(d *caddyfile.Dispenser) error {
-	if !d.NextArg() {
-		return missing(d, "client", "<id>")
-	}
-	client := Client{ID: d.Val()}
-	if d.NextArg() {
-		return d.Errf("client takes one id; remove %q", d.Val())
-	}
-	block := newBlockRepeating(d)
-	for block.next() {
-		var err error
-		switch d.Val() {
-		case "secret":
-			client.Secret, err = checked(d, "<key>", checkSecret)
-		case "type":
-			client.Type, err = checked(d, "regular|spa|native", checkClientType)
-		case "callback":
-			client.Callbacks, err = allChecked(d, "<url>...", checkCallback)
-		case "origin":
-			client.Origins, err = allChecked(d, "<url>...", checkOrigin)
-		default:
-			err = unknown(d, "secret", "type", "callback", "origin")
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if block.err != nil {
-		return block.err
-	}
-	api.Clients = append(api.Clients, client)
-	return block.opening.at(api.check())
 }
 
 // parseCode reads

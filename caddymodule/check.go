@@ -177,26 +177,9 @@ func checkSend(form string) error {
 	return checkWord("send", form, string(otp.FormCode), string(otp.FormLink), string(otp.FormBoth))
 }
 
-func checkClientType(kind string) error {
-	return checkWord("type", kind, "regular", "spa", "native")
-}
-
 func checkWord(option, word string, words ...string) error {
 	if !slices.Contains(words, word) {
 		return fmt.Errorf("%s: unknown %q; write one of: %s", option, word, strings.Join(words, ", "))
-	}
-	return nil
-}
-
-func checkCallback(text string) error {
-	u, err := url.Parse(text)
-	// A native app's own scheme is the reverse of a domain (RFC 8252 §7.1).
-	native := err == nil && strings.Contains(u.Scheme, ".")
-	if err != nil || u.Fragment != "" || u.User != nil || !native && (u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
-		return fmt.Errorf("callback %q: write a whole address, such as https://app.example.com/callback or com.example.app://callback", text)
-	}
-	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		return fmt.Errorf("callback %q: plain http is for loopback hosts only; write https://", text)
 	}
 	return nil
 }
@@ -230,6 +213,9 @@ func (api API) check() error {
 	if api.Name != "auth0" && len(api.Clients) > 0 {
 		return errors.New("only api auth0 has clients; remove them")
 	}
+	if err := api.checkAuth0(); err != nil {
+		return err
+	}
 	for _, origin := range api.Origins {
 		if err := unlessPlaceholder(origin, checkOrigin); err != nil {
 			return err
@@ -242,41 +228,6 @@ func (api API) check() error {
 		}
 		seen[client.ID] = true
 		if err := client.check(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c Client) check() error {
-	if c.ID == "" {
-		return errors.New("a client needs an id; write `client <id>`")
-	}
-	if err := c.checkOptions(); err != nil {
-		return fmt.Errorf("client %s: %w", c.ID, err)
-	}
-	return nil
-}
-
-func (c Client) checkOptions() error {
-	if c.Type != "" {
-		if err := unlessPlaceholder(c.Type, checkClientType); err != nil {
-			return err
-		}
-	}
-	if c.Type == "regular" && c.Secret == "" {
-		return errors.New("type regular needs a secret; write `secret {env.NAME}` into its block")
-	}
-	if (c.Type == "spa" || c.Type == "native") && c.Secret != "" {
-		return fmt.Errorf("type %s can't keep a secret; remove the secret or write `type regular`", c.Type)
-	}
-	for _, callback := range c.Callbacks {
-		if err := unlessPlaceholder(callback, checkCallback); err != nil {
-			return err
-		}
-	}
-	for _, origin := range c.Origins {
-		if err := unlessPlaceholder(origin, checkOrigin); err != nil {
 			return err
 		}
 	}

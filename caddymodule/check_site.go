@@ -43,7 +43,7 @@ func (o *Options) check(publicURL *url.URL) error {
 	if o.Session != nil {
 		checks = append(checks, o.Session.check(), o.Session.checkIdle(), o.Session.checkDomain(publicURL))
 	}
-	checks = append(checks, o.checkReachable(), o.checkGroups())
+	checks = append(checks, o.checkReachable(), o.checkConnections(), o.checkGroups())
 	if len(o.SMSRaw) > 0 && len(o.SMSCountries) == 0 {
 		checks = append(checks, errors.New("sms needs `sms_countries <CC>...`: fraudsters ask for codes to expensive countries, so say where your users are"))
 	}

@@ -115,6 +115,14 @@ type API struct {
 
 	// The applications of `auth0`; it needs at least one.
 	Clients []Client `json:"clients,omitempty"`
+
+	// The ways in which codes of `auth0` can be sent: `email`, `sms`. Default:
+	// all that have a sender.
+	Connections []string `json:"connections,omitempty"`
+
+	// Whom the access tokens of `auth0` are for (`aud`) where the application
+	// asks for no audience. Default: this site.
+	DefaultAudience string `json:"default_audience,omitempty"`
 }
 
 // Client is an application of the auth0 API.
@@ -123,18 +131,47 @@ type Client struct {
 	ID string `json:"id"`
 
 	// The client secret of at least 32 bytes, best as `{env.NAME}` or
-	// `{file.path}`. Without one the client is public.
+	// `{file.path}`. With neither this nor `jwt_key` the client is public.
 	Secret string `json:"secret,omitempty"`
 
-	// `regular`, `spa` or `native`. Default: `regular` with a secret,
-	// `native` without. An `spa` may not redeem codes at `/oauth/token`.
+	// Instead of a secret, the client's public keys: it then proves who it is
+	// by assertions that it signs (`private_key_jwt`; RS256, RS384, PS256 or
+	// ES256). A PEM file, or the URL of a JSON Web Key Set: `https://`, or
+	// `http://` where the host is this machine or in a private network.
+	JWTKey string `json:"jwt_key,omitempty"`
+
+	// What ID tokens are signed with: `RS256`, or `HS256` with the client's
+	// secret. Default: `RS256`.
+	Algorithm string `json:"algorithm,omitempty"`
+
+	// `regular`, `spa` or `native`. Default: `regular` with a secret or
+	// `jwt_key`, `native` without. An `spa` may not redeem codes at
+	// `/oauth/token`.
 	Type string `json:"type,omitempty"`
 
-	// The addresses that links may lead to (`redirect_uri`), exactly.
+	// The addresses that links and logins may lead to (`redirect_uri`),
+	// exactly.
 	Callbacks []string `json:"callbacks,omitempty"`
+
+	// The addresses that a logout may lead to (`returnTo`), exactly.
+	Logouts []string `json:"logouts,omitempty"`
 
 	// The web origins whose pages may call the API for this client.
 	Origins []string `json:"origins,omitempty"`
+
+	// The APIs that the client may ask access tokens for (`audience`), as they
+	// name themselves. Tokens for this site need none.
+	Audiences []string `json:"audiences,omitempty"`
+
+	// How the client may get tokens: `otp` (by a message's code), `refresh`,
+	// `code` (an authorization code), `implicit` (in the address that a
+	// browser comes back to). Default: all; an `spa` has no `otp`.
+	Grants []string `json:"grants,omitempty"`
+
+	// Whether the client's server names its user's address in the header
+	// `auth0-forwarded-for`, by which `throttle client_ip` then counts. It
+	// needs a secret or `jwt_key`.
+	TrustForwardedFor bool `json:"trust_forwarded_for,omitempty"`
 }
 
 // Code says what a code is.

@@ -4,6 +4,7 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -202,6 +203,11 @@ func TestProvisionRefuses(t *testing.T) {
 	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	private := filepath.Join(t.TempDir(), "private.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("hunter2")})
+	if err := os.WriteFile(private, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct{ config, want string }{
 		"no public_url": {caddyfileOf("", mail),
 			"otp needs the site's address; write `public_url https://app.example.com` into its block"},
@@ -271,6 +277,18 @@ func TestProvisionRefuses(t *testing.T) {
 			app + "api auth0: client web: secret: " + isUnset},
 		"client type of a variable": {caddyfileOf("", public+mail+"api auth0 {\n\tclient web {\n\t\ttype {env.OTP_TEST_PLAIN}\n\t}\n}"),
 			app + `client web: type: unknown "http://app.example.com"; write one of: regular, spa, native`},
+		"jwt_key of no file": {caddyfileOf("", public+mail+"api auth0 {\n\tclient web {\n\t\tjwt_key /nonexistent/web.pem\n\t}\n}"),
+			app + "api auth0: client web: jwt_key: open /nonexistent/web.pem: no such file or directory"},
+		"jwt_key of a private key": {caddyfileOf("", public+mail+"api auth0 {\n\tclient web {\n\t\tjwt_key "+private+"\n\t}\n}"),
+			app + "api auth0: client web: jwt_key: " + private + ": it holds a private key, which is the client's alone; make its public key with `openssl pkey -pubout`"},
+		"jwt_key of a variable": {caddyfileOf("", public+mail+"api auth0 {\n\tclient web {\n\t\tjwt_key {env.OTP_TEST_PLAIN}\n\t}\n}"),
+			app + "client web: jwt_key: url http://app.example.com would send keys to be trusted in the clear; write https://app.example.com (plain http is for hosts of this machine and of private networks)"},
+		"algorithm of a variable": {caddyfileOf("", public+mail+"api auth0 {\n\tclient web {\n\t\talgorithm {env.OTP_TEST_HS256}\n\t}\n}"),
+			app + "client web: algorithm HS256 signs with the client's secret; write `secret {env.NAME}` into its block, or remove it for RS256"},
+		"audience of a blank variable": {caddyfileOf("", public+mail+"api auth0 {\n\tclient web {\n\t\taudience {env.OTP_TEST_BLANK}\n\t}\n}"),
+			app + "api auth0: client web: audience has a blank value; write one, or remove it"},
+		"connection without a sender": {caddyfileOf("", public+mail+"api auth0 {\n\tclient web\n\tconnection email sms\n}"),
+			app + "api auth0: connection sms has no sender; write `sms <sender>`, or remove it"},
 		"two clients by a variable": {caddyfileOf("", public+mail+"api auth0 {\n\tclient web\n\tclient {env.OTP_TEST_WEB}\n}"),
 			app + "client web stands twice; put its options into one block"},
 		"origin of a variable": {caddyfileOf("", public+mail+"api nestauth {\n\torigin {env.OTP_TEST_WEB}\n}"),
@@ -326,6 +344,7 @@ func TestProvisionRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("OTP_TEST_SHORT", "hunter2 is a short")
+			t.Setenv("OTP_TEST_HS256", "HS256")
 			t.Setenv("OTP_TEST_URL", "https://api.example.com")
 			t.Setenv("OTP_TEST_PLAIN", "http://app.example.com")
 			t.Setenv("OTP_TEST_BLANK", "  ")
@@ -367,6 +386,15 @@ func TestProvisionRefusesJSON(t *testing.T) {
 		`"apis": [{"name": "auth0", "clients": [{}]}]`:               "a client needs an id; write `client <id>`",
 		`"apis": [{"name": "nestauth", "clients": [{"id": "web"}]}]`: `only api auth0 has clients; remove them`,
 		`"apis": [{"name": "auth0", "clients": [{"id": "a", "type": "spa", "secret": "hunter2 hunter2 hunter2 hunter2 hunter2"}]}]`: "client a: type spa can't keep a secret; remove the secret or write `type regular`",
+		`"apis": [{"name": "auth0", "clients": [{"id": "a", "type": "regular"}]}]`:                                                  "client a: type regular needs a secret; write `secret {env.NAME}` into its block, or `jwt_key <pem file or jwks url>`",
+		`"apis": [{"name": "auth0", "clients": [{"id": "a", "type": "spa", "jwt_key": "a.pem"}]}]`:                                  "client a: type spa can't keep a private key; remove the jwt_key or write `type regular`",
+		`"apis": [{"name": "auth0", "clients": [{"id": "a", "grants": ["password"]}]}]`:                                             `client a: grant: unknown "password"; write one of: otp, refresh, code, implicit`,
+		`"apis": [{"name": "auth0", "clients": [{"id": "a", "audiences": [""]}]}]`:                                                  `api auth0: client a: audience has a blank value; write one, or remove it`,
+		`"apis": [{"name": "auth0", "clients": [{"id": "a", "logouts": ["bye"]}]}]`:                                                 `client a: logout "bye": write a whole address, such as https://app.example.com/bye or com.example.app://bye`,
+		`"apis": [{"name": "auth0", "clients": [{"id": "a", "trust_forwarded_for": true}]}]`:                                        "client a: trust_forwarded_for would let anybody choose the address that limits count by; give the client a secret or a jwt_key, or remove it",
+		`"apis": [{"name": "auth0", "clients": [{"id": "a"}], "connections": ["github"]}]`:                                          `connection: unknown "github"; write one of: email, sms`,
+		`"apis": [{"name": "auth0", "clients": [{"id": "a"}], "default_audience": "a b"}]`:                                          `default_audience: "a b" can't be an audience; write how the API names itself, without blanks, such as https://api.example.com`,
+		`"apis": [{"name": "nestauth", "connections": ["email"]}]`:                                                                  `only api auth0 has connections and a default audience; remove them`,
 		`"allow": [""]`:                                       `allow has a blank value; write one, or remove it`,
 		`"protect": [{"paths": [""]}]`:                        `protect has a blank value; write one, or remove it`,
 		`"protect": [{"paths": ["/"]}], "public": ["assets"]`: `public: "assets" is no path; it must begin with a slash, such as /admin`,

@@ -71,6 +71,9 @@ func (api *API) resolve(repl *caddy.Replacer) error {
 	if err := replaceList(repl, "origin", &api.Origins); err != nil {
 		return err
 	}
+	if err := api.resolveAuth0(repl); err != nil {
+		return err
+	}
 	clients := make([]Client, len(api.Clients))
 	for i, c := range api.Clients {
 		if err := c.resolve(repl); err != nil {
@@ -80,19 +83,4 @@ func (api *API) resolve(repl *caddy.Replacer) error {
 	}
 	api.Clients = clients
 	return nil
-}
-
-func (c *Client) resolve(repl *caddy.Replacer) error {
-	if err := replaceAll(repl, map[string]*string{"id": &c.ID, "secret": &c.Secret, "type": &c.Type}); err != nil {
-		return err
-	}
-	if c.Secret != "" {
-		if err := checkSecret(c.Secret); err != nil {
-			return err
-		}
-	}
-	if err := replaceList(repl, "callback", &c.Callbacks); err != nil {
-		return err
-	}
-	return replaceList(repl, "origin", &c.Origins)
 }

@@ -83,7 +83,10 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, levels []Options, publi
 		HiddenCookies: append(auth0.HiddenCookies(cookie), portal.StartCookieName(cookie), portal.HandoffCookieName(cookie)),
 		OnIdentity:    setUser,
 	})
-	apis := h.newAPIs(service, issuer, door, path, home, ctx.Slogger())
+	apis, err := h.newAPIs(service, issuer, door, path, home, ctx.Slogger())
+	if err != nil {
+		return nil, err
+	}
 	if err := checkPagesApart(path, apis[1:]); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -67,9 +68,19 @@ type Remote struct {
 	failure error     // of that
 }
 
+// CheckURL refuses URLs that [NewRemote] does.
+func CheckURL(text string) error {
+	_, err := parseURL(text)
+	return err
+}
+
+func parseURL(text string) (*url.URL, error) {
+	return endpoint.ParseURL(text, "keys to be trusted", "https://app.example.com/.well-known/jwks.json")
+}
+
 // NewRemote returns the keys at a URL. It doesn't connect.
 func NewRemote(c RemoteConfig) (*Remote, error) {
-	u, err := endpoint.ParseURL(c.URL, "keys", "https://app.example.com/jwks.json")
+	u, err := parseURL(c.URL)
 	if err != nil {
 		return nil, err
 	}
