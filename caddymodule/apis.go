@@ -83,7 +83,7 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 		case "autional":
 			apis = append(apis, autional.New(autional.Config{Dialect: base, PagesPath: path}))
 		case "auth0":
-			base.Code = h.codePolicy(auth0CodeLifetime, auth0CodeLifetime, auth0Attempts, 1)
+			base.Code = h.auth0Code()
 			base.AccessLifetime = cmp.Or(accessLifetime, auth0TokenLifetime)
 			clients, err := auth0Clients(api.Clients, logger)
 			if err != nil {

@@ -314,6 +314,12 @@ func (c Client) keys(logger *slog.Logger) (jwks.Keys, error) {
 	return keys, nil
 }
 
+// auth0Code is what the API's codes and links are: as Auth0 documents it, where
+// no `code` line says otherwise.
+func (h *Handler) auth0Code() otp.CodePolicy {
+	return h.codePolicy(auth0CodeLifetime, auth0CodeLifetime, auth0Attempts, 1)
+}
+
 func channels(names []string) []otp.Channel {
 	var all []otp.Channel
 	for _, name := range names {

@@ -123,3 +123,20 @@ func TestParsePEM(t *testing.T) {
 		t.Errorf("1024 bits: %v", err)
 	}
 }
+
+// FuzzVerify looks for texts that are taken without a key's signature.
+func FuzzVerify(f *testing.F) {
+	f.Add("eyJhbGciOiJub25lIn0.e30.")
+	f.Add("eyJhbGciOiJSUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19.e30.AA")
+	f.Add("eyJhbGciOiJFUzI1NiIsImp3ayI6e319.e30.AA")
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	keys := fixed{{Key: key.Public()}}
+	f.Fuzz(func(t *testing.T, raw string) {
+		if payload, err := Verify(t.Context(), keys, raw, algorithms); !errors.Is(err, ErrUnverified) || payload != nil {
+			t.Errorf("%q, %v", payload, err)
+		}
+	})
+}

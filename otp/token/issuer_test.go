@@ -263,3 +263,25 @@ func anotherLetter(letter byte) string {
 	}
 	return "A"
 }
+
+func TestSignBySecret(t *testing.T) {
+	i, _ := newIssuer(t, host)
+	secret := []byte(strings.Repeat("correct horse ", 3))
+	for _, typ := range []Type{ID, Access} {
+		raw, err := i.SignBySecret(secret, typ, map[string]any{"aud": "web", "exp": time.Now().Add(time.Hour).Unix(), "iss": "https://evil/"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		header, claims := decode(t, raw)
+		if header["alg"] != "HS256" || header["typ"] != string(typ) || len(header) != 2 || claims["iss"] != i.URL() || claims["aud"] != "web" {
+			t.Errorf("%v, %v", header, claims)
+		}
+		signed := mustBe(jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.HS256}))
+		if _, err := signed.Verify(secret); err != nil {
+			t.Error(err)
+		}
+		if claims, err := i.Parse(t.Context(), typ, raw); !errors.Is(err, ErrInvalid) {
+			t.Errorf("it is taken for the realm's: %v, %v", claims, err)
+		}
+	}
+}

@@ -6,11 +6,13 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AuthenticationClient, UserInfoClient } from 'auth0';
 
-const { DOMAIN, SHORT_DOMAIN, MAILS, SECRET, PRIVATE_KEY, AUDIENCE } = process.env;
+const { DOMAIN, SHORT_DOMAIN, MAILS, SECRET, PRIVATE_KEY, PUBLISHED_KEY, AUDIENCE } = process.env;
 
 const client = (domain, clientId, more) => new AuthenticationClient({ domain, clientId, ...more });
 const web = client(DOMAIN, 'web', { clientSecret: SECRET });
 const signing = client(DOMAIN, 'server', { clientAssertionSigningKey: readFileSync(PRIVATE_KEY, 'utf8') });
+const published = client(DOMAIN, 'published', { clientAssertionSigningKey: readFileSync(PUBLISHED_KEY, 'utf8'), clientAssertionSigningAlg: 'ES256' });
+const thief = client(DOMAIN, 'server', { clientAssertionSigningKey: readFileSync(PUBLISHED_KEY, 'utf8'), clientAssertionSigningAlg: 'ES256' });
 const symmetric = client(DOMAIN, 'symmetric', { clientSecret: SECRET, idTokenSigningAlg: 'HS256' });
 const short = client(SHORT_DOMAIN, 'web', { clientSecret: SECRET });
 const impostor = client(DOMAIN, 'web', { clientSecret: 'not the secret of this client at all' });
@@ -104,6 +106,11 @@ const signed = await call('loginWithEmail with private_key_jwt', async () =>
   signing.passwordless.loginWithEmail({ email: erin, code: await code(erin), scope }));
 const signedAgain = await call('refreshTokenGrant with private_key_jwt', () => signing.oauth.refreshTokenGrant({ refresh_token: signed.refresh_token }));
 await call('revokeRefreshToken with private_key_jwt', () => signing.oauth.revokeRefreshToken({ token: signedAgain.refresh_token }));
+const ivan = 'ivan@example.com';
+await call('sendEmail with a published key', () => published.passwordless.sendEmail({ email: ivan, send: 'code' }));
+await call('loginWithEmail with a published key', async () =>
+  published.passwordless.loginWithEmail({ email: ivan, code: await code(ivan), scope: 'openid' }));
+await call("sendEmail with another client's key", () => thief.passwordless.sendEmail({ email: ivan, send: 'code' }));
 const frank = 'frank@example.com';
 await call('sendEmail of an HS256 client', () => symmetric.passwordless.sendEmail({ email: frank, send: 'code' }));
 const hs = await call('loginWithEmail of an HS256 client', async () =>

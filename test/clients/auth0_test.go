@@ -9,10 +9,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
 	"github.com/caddy-otp/caddy-otp/test/nodejs"
@@ -26,19 +30,21 @@ const audience = "https://api.example.com"
 // site of its own: nothing but its domain is changed.
 func TestAuth0(t *testing.T) {
 	site.SkipShort(t)
+	nodejs.Prepare(t, ".")
 	tls := newAuthority(t)
 	private, public := newClientKey(t)
+	published, keySet := publishKey(t)
 	origin := fmt.Sprintf("https://localhost:%d", caddyserver.FreePort(t))
 	short := fmt.Sprintf("https://localhost:%d", caddyserver.FreePort(t))
 	caddy := caddyserver.Start(t, site.GlobalBlock("store bolt otp.db"),
-		auth0Site(origin, tls, public, "")+auth0Site(short, tls, public, "code {\n\t\t\tlifetime 1s\n\t\t}"))
+		auth0Site(origin, tls, public, keySet, "")+auth0Site(short, tls, public, keySet, "code {\n\t\t\tlifetime 1s\n\t\t}"))
 
 	lines := nodejs.Run(t, ".", "auth0.mjs",
 		"NODE_EXTRA_CA_CERTS="+tls.root,
 		"DOMAIN="+strings.TrimPrefix(origin, "https://"),
 		"SHORT_DOMAIN="+strings.TrimPrefix(short, "https://"),
 		"MAILS="+filepath.Join(caddy.Dir, "mails.jsonl"),
-		"SECRET="+site.ClientSecret, "PRIVATE_KEY="+private, "AUDIENCE="+audience,
+		"SECRET="+site.ClientSecret, "PRIVATE_KEY="+private, "PUBLISHED_KEY="+published, "AUDIENCE="+audience,
 	)
 	calls := make(map[string]outcome)
 	for _, line := range lines {
@@ -65,7 +71,7 @@ func TestAuth0(t *testing.T) {
 }
 
 // auth0Site is a site with a client of each kind.
-func auth0Site(origin string, tls authority, publicKey, options string) string {
+func auth0Site(origin string, tls authority, publicKey, keySet, options string) string {
 	return fmt.Sprintf(`%s {
 	tls %s %s
 	otp {
@@ -86,6 +92,9 @@ func auth0Site(origin string, tls authority, publicKey, options string) string {
 			client server {
 				jwt_key %s
 			}
+			client published {
+				jwt_key %s
+			}
 			client symmetric {
 				secret %[6]s
 				algorithm HS256
@@ -94,7 +103,7 @@ func auth0Site(origin string, tls authority, publicKey, options string) string {
 	}
 	respond 404
 }
-`, origin, tls.certificate, tls.key, origin, options, site.ClientSecret, audience, publicKey)
+`, origin, tls.certificate, tls.key, origin, options, site.ClientSecret, audience, publicKey, keySet)
 }
 
 // newClientKey makes the key of a client that signs assertions, and returns
@@ -115,6 +124,22 @@ func newClientKey(t *testing.T) (private, public string) {
 	}
 	dir := t.TempDir()
 	return writePEM(t, dir, "server.pem", "PRIVATE KEY", privateDER), writePEM(t, dir, "server-public.pem", "PUBLIC KEY", publicDER)
+}
+
+// publishKey makes the key of another such client, and publishes its public
+// half. It returns the file of the private one and the URL of the key set.
+func publishKey(t *testing.T) (private, keySet string) {
+	t.Helper()
+	key := newKey(t)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "1", Use: "sig", Algorithm: "ES256"}}})
+	}))
+	t.Cleanup(server.Close)
+	return writePEM(t, t.TempDir(), "published.pem", "PRIVATE KEY", der), server.URL + "/jwks.json"
 }
 
 // outcome is a line that the script prints.
@@ -217,6 +242,9 @@ func auth0Outcomes(origin string) map[string]string {
 		"loginWithEmail with private_key_jwt":     all,
 		"refreshTokenGrant with private_key_jwt":  all,
 		"revokeRefreshToken with private_key_jwt": "status=200",
+		"sendEmail with a published key":          "status=200",
+		"loginWithEmail with a published key":     "200 [access_token expires_in id_token scope token_type]",
+		"sendEmail with another client's key":     client,
 		"sendEmail of an HS256 client":            "status=200",
 		"loginWithEmail of an HS256 client":       "200 [access_token expires_in id_token scope token_type]",
 		"header of its ID token":                  "alg=HS256 typ=JWT",

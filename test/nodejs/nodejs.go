@@ -37,11 +37,9 @@ const (
 	runTimeout   = 5 * time.Minute
 )
 
-// Run runs a script of a folder that has a package.json and a
-// package-lock.json, with the packages that those name, and further variables
-// of the environment (NAME=value). It returns the lines that the script
-// prints, and fails the test where it doesn't end well.
-func Run(t *testing.T, dir, script string, env ...string) []string {
+// Prepare has node and the packages of a folder there, as [Run] needs them, or
+// fails the test: before it has taken its time for anything else.
+func Prepare(t *testing.T, dir string) (node, packages string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), fetchTimeout)
 	defer cancel()
@@ -49,10 +47,19 @@ func Run(t *testing.T, dir, script string, env ...string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	packages, err := install(ctx, dir)
-	if err != nil {
+	if packages, err = install(ctx, dir); err != nil {
 		t.Fatal(err)
 	}
+	return node, packages
+}
+
+// Run runs a script of a folder that has a package.json and a
+// package-lock.json, with the packages that those name, and further variables
+// of the environment (NAME=value). It returns the lines that the script
+// prints, and fails the test where it doesn't end well.
+func Run(t *testing.T, dir, script string, env ...string) []string {
+	t.Helper()
+	node, packages := Prepare(t, dir)
 	// A module is looked for beside the script that imports it.
 	work := t.TempDir()
 	text, err := os.ReadFile(filepath.Join(dir, script))
@@ -66,7 +73,7 @@ func Run(t *testing.T, dir, script string, env ...string) []string {
 		t.Fatal(err)
 	}
 
-	ctx, cancel = context.WithTimeout(t.Context(), runTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), runTimeout)
 	defer cancel()
 	command := exec.CommandContext(ctx, node, script)
 	command.Dir = work

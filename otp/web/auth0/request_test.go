@@ -130,15 +130,6 @@ func TestSecretlessRegularClient(t *testing.T) {
 	}
 }
 
-func TestAudience(t *testing.T) {
-	r := newRig(t, webtest.Options{SMS: true})
-	email := r.newEmail()
-	f := redeem(regular, "email", email, r.emailCode(t, regular, email))
-	r.post(t, tokenPath, f.with("audience", "https://api.example.com")).
-		wantRefusal(t, 403, "access_denied", "Service not found: https://api.example.com")
-	r.post(t, tokenPath, f.with("audience", webtest.Origin+"/")).Want(http.StatusOK)
-}
-
 func TestCrossOrigin(t *testing.T) { // A38
 	r := newRig(t, webtest.Options{}, withClients(
 		Client{ID: "web", Callbacks: []string{"https://callback.example.com/"}, Origins: []string{spaOrigin}},
