@@ -46,9 +46,9 @@ func legacy(c Client, email, code string) fields {
 	return f
 }
 
-// TestCases has the cases of the contract that concern browsers, and logs each
+// TestBrowserCases has the cases of the contract that concern browsers, and logs each
 // with what is expected and what came.
-func TestCases(t *testing.T) {
+func TestBrowserCases(t *testing.T) {
 	r := newRig(t, webtest.Options{SMS: true})
 	check := func(t *testing.T, name, want, got string) {
 		t.Helper()
