@@ -25,6 +25,11 @@ const tokenType = "Bearer"
 
 // issue makes the tokens of a session, as its scope has it.
 func (d *Dialect) issue(ctx context.Context, v otp.Verification) (tokenAnswer, error) {
+	return d.issueWith(ctx, v, nil)
+}
+
+// issueWith is issue with further claims in the ID token.
+func (d *Dialect) issueWith(ctx context.Context, v otp.Verification, further map[string]any) (tokenAnswer, error) {
 	access, err := d.accessToken(ctx, v.Session)
 	if err != nil {
 		return tokenAnswer{}, err
@@ -39,7 +44,7 @@ func (d *Dialect) issue(ctx context.Context, v otp.Verification) (tokenAnswer, e
 		answer.RefreshToken = token.FormatRefresh(v.Session.ID, v.Refresh)
 	}
 	if parseScopes(v.Session.Scope).has(scopeOpenID) {
-		answer.IDToken, err = d.idToken(ctx, v.Session, nil)
+		answer.IDToken, err = d.idToken(ctx, v.Session, further)
 	}
 	return answer, err
 }
