@@ -18,7 +18,7 @@ const (
 	launcher = "run"
 	script   = `#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
-for dir in "$here"/root/usr/lib/*-linux-* "$here"/root/lib/*-linux-*; do
+for dir in "$here"/root/usr/lib/*-linux-* "$here"/root/usr/lib/*-linux-*/pulseaudio "$here"/root/lib/*-linux-*; do
 	LD_LIBRARY_PATH="$LD_LIBRARY_PATH${LD_LIBRARY_PATH:+:}$dir"
 done
 export LD_LIBRARY_PATH
@@ -88,7 +88,7 @@ func download(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	installed, err := run(ctx, dir, "dpkg-query", "-W", "-f", "${Package}\n")
+	installed, err := run(ctx, dir, "dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\n")
 	if err != nil {
 		return err
 	}
@@ -101,8 +101,11 @@ func download(ctx context.Context, dir string) error {
 // system's own.
 func missing(needed, installed []byte) []string {
 	have := map[string]bool{"libc6": true}
-	for name := range strings.Lines(string(installed)) {
-		have[strings.TrimSpace(name)] = true
+	for line := range strings.Lines(string(installed)) {
+		// Of a package that was removed the name stays, with its configuration.
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "installed "); ok {
+			have[name] = true
+		}
 	}
 	names := []string{browserPackage}
 	for line := range strings.Lines(string(needed)) {
