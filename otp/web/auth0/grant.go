@@ -158,7 +158,7 @@ func (d *Dialect) grantOTP(r *http.Request, client Client, o wire.Object) (token
 	case err != nil:
 		return tokenAnswer{}, err
 	}
-	return d.issue(r.Context(), v)
+	return d.issueUnlessDue(r.Context(), v)
 }
 
 // grantRefresh renews a session. It can be narrowed to fewer scopes for the
@@ -182,7 +182,7 @@ func (d *Dialect) grantRefresh(r *http.Request, client Client, o wire.Object) (t
 	if asked != nil {
 		v.Session.Scope = asked.within(parseScopes(v.Session.Scope)).String()
 	}
-	return d.issue(r.Context(), v)
+	return d.issueUnlessDue(r.Context(), v)
 }
 
 func requiredParameter(o wire.Object, name string) (string, error) {

@@ -87,6 +87,8 @@ func (d *Dialect) linkLocation(ctx context.Context, target url.URL, p authParams
 	case err != nil:
 	case !client.mayUse(GrantImplicit):
 		err = grantNotAllowed(implicit)
+	case d.lacksFactor(x):
+		err = otp.ErrPending // the gate asks for it; the application has to come back
 	default:
 		values, err = d.linkTokens(ctx, p, x)
 	}

@@ -25,3 +25,26 @@ func TestNoSecondFactor(t *testing.T) {
 		t.Errorf("%v, %v", sessions, err)
 	}
 }
+
+// renewal is a request with a refresh token.
+func renewal(c Client, tokens answer) fields {
+	return fields{"grant_type": "refresh_token", "client_id": c.ID, "refresh_token": tokens.Text("refresh_token")}
+}
+
+// TestSiteHopping: what a site of the realm gave without a second factor is
+// worth nothing, and renews nothing, at one that demands it.
+func TestSiteHopping(t *testing.T) {
+	open := newRig(t, webtest.Options{})
+	strict := newRig(t, webtest.Options{
+		Beside: open.Site,
+		Origin: "https://strict.example.com",
+		Domain: func(c *otp.Config) { c.MFA = otp.MFAPolicy{Required: true} },
+	})
+	email := open.newEmail()
+	a := open.post(t, "/oauth/token", redeem(native, "email", email, open.emailCode(t, native, email)).with("scope", "openid offline_access"))
+	bearer := webtest.Bearer(a.Text("access_token"))
+	open.Get("/userinfo", bearer...).Want(http.StatusOK)
+	strict.Get("/userinfo", bearer...).Want(http.StatusUnauthorized)
+	strict.post(t, "/oauth/token", renewal(native, a)).
+		wantRefusal(t, http.StatusForbidden, "mfa_required", "Multifactor authentication required")
+}
