@@ -3,7 +3,11 @@
 package auth0
 
 import (
+	"context"
 	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -26,9 +30,44 @@ func TestNoSecondFactor(t *testing.T) {
 	}
 }
 
+// demands is a directory that may demand a second factor of everybody.
+type demands struct{ atomic.Bool }
+
+func (d *demands) Find(context.Context, otp.Address) (otp.Person, error) {
+	return otp.Person{MFA: d.Load()}, nil
+}
+
 // renewal is a request with a refresh token.
 func renewal(c Client, tokens answer) fields {
 	return fields{"grant_type": "refresh_token", "client_id": c.ID, "refresh_token": tokens.Text("refresh_token")}
+}
+
+// TestDirectoryDemands: somebody of whom the directory demands a second factor
+// gets no tokens, by a code, a link or a renewal, and nothing at /userinfo.
+func TestDirectoryDemands(t *testing.T) {
+	var d demands
+	r := newRig(t, webtest.Options{Domain: func(c *otp.Config) { c.Directory = &d }})
+	const text = "Multifactor authentication required"
+	email := r.newEmail()
+	before := r.post(t, "/oauth/token", redeem(native, "email", email, r.emailCode(t, native, email)).with("scope", "openid offline_access"))
+	before.Want(http.StatusOK)
+
+	d.Store(true)
+	r.Get("/userinfo", webtest.Bearer(before.Text("access_token"))...).Want(http.StatusUnauthorized)
+	r.post(t, "/oauth/token", renewal(native, before)).wantRefusal(t, http.StatusForbidden, "mfa_required", text)
+	email = r.newEmail()
+	right := r.post(t, "/oauth/token", redeem(native, "email", email, r.emailCode(t, native, email)).with("scope", "openid"))
+	right.wantRefusal(t, http.StatusForbidden, "mfa_required", text)
+	sessions, err := r.Service.Sessions(t.Context(), otp.Subject(r.Service.Realm(), otp.RestoreAddress(otp.Email, email)))
+	if err != nil || len(sessions) != 0 {
+		t.Errorf("%v, %v", sessions, err)
+	}
+	a := r.followLink(t, regular, fields{"response_type": "token id_token", "scope": "openid", "nonce": "n"})
+	_, fragment, _ := strings.Cut(a.Header.Get("Location"), "#")
+	values, err := url.ParseQuery(fragment)
+	if err != nil || values.Get("error") != "mfa_required" || values.Has("access_token") || values.Has("id_token") {
+		t.Errorf("%s, %v", fragment, err)
+	}
 }
 
 // TestSiteHopping: what a site of the realm gave without a second factor is

@@ -23,11 +23,12 @@ type tokenAnswer struct {
 
 const tokenType = "Bearer"
 
-// lacksFactor reports whether a second factor is demanded of a session,
-// wherever it is used, that it hasn't proved: another site of the realm, or
-// this one before, may have opened it without.
+// lacksFactor reports whether a second factor is demanded that a session
+// hasn't proved: of its person by the directory, or of the session wherever it
+// is used. Another site of the realm, or this one before, may have opened it
+// without.
 func (d *Dialect) lacksFactor(x otp.Session) bool {
-	return x.MFA.IsZero() && d.Service.DemandsFactor(x)
+	return x.MFA.IsZero() && (x.Person.MFA || d.Service.DemandsFactor(x))
 }
 
 // issueUnlessDue is issue for a session that lacks no second factor. One that
