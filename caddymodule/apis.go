@@ -59,6 +59,18 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 
 	var apis []wire.API
 	finishLink := make(map[string]func(http.ResponseWriter, *http.Request, otp.Link, otp.Verification))
+	pages := portal.NewPages(portal.Config{
+		Gate:            door,
+		Path:            path,
+		SiteName:        service.PublicURL().Host,
+		Code:            h.codePolicy(defaultCodeLifetime, defaultSMSLifetime, defaultAttempts, h.keep()),
+		Send:            otp.Form(cmp.Or(h.Send, string(otp.FormBoth))),
+		SessionLifetime: h.sessionLifetime(),
+		LongestSession:  h.longestSession(),
+		FinishLink:      finishLink,
+		Home:            home,
+		Logger:          logger,
+	})
 	for _, api := range h.apiLines() {
 		base := wire.Dialect{
 			Service:         service,
@@ -102,24 +114,14 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 				Connections:     channels(api.Connections),
 				DefaultAudience: api.DefaultAudience,
 				LinkPath:        portal.LinkPath(path),
+				Pages:           pages,
+				SessionLifetime: h.sessionLifetime(),
 			})
 			apis = append(apis, dialect.API())
 			finishLink["auth0"] = dialect.FinishLink
 		}
 	}
-	pages := portal.New(portal.Config{
-		Gate:            door,
-		Path:            path,
-		SiteName:        service.PublicURL().Host,
-		Code:            h.codePolicy(defaultCodeLifetime, defaultSMSLifetime, defaultAttempts, h.keep()),
-		Send:            otp.Form(cmp.Or(h.Send, string(otp.FormBoth))),
-		SessionLifetime: h.sessionLifetime(),
-		LongestSession:  h.longestSession(),
-		FinishLink:      finishLink,
-		Home:            home,
-		Logger:          logger,
-	})
-	return append([]wire.API{pages}, apis...), nil
+	return append([]wire.API{pages.API()}, apis...), nil
 }
 
 func (h *Handler) keep() int {

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-otp/caddy-otp/otp/web"
+	"github.com/caddy-otp/caddy-otp/otp/web/auth0"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
 	"github.com/caddy-otp/caddy-otp/otp/web/portal"
 )
@@ -81,7 +82,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, levels []Options, publi
 		MFAPath:       portal.MFAPath(path),
 		TokenCookies:  h.tokenCookies(),
 		TrustCookie:   h.trustCookie(),
-		HiddenCookies: []string{portal.StartCookieName(cookie), portal.HandoffCookieName(cookie)},
+		HiddenCookies: append(auth0.HiddenCookies(cookie), portal.StartCookieName(cookie), portal.HandoffCookieName(cookie)),
 		OnIdentity:    setUser,
 	})
 	apis, err := h.newAPIs(service, issuer, door, path, home, ctx.Slogger())

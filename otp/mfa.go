@@ -269,14 +269,8 @@ func (r ElevateRequest) presented(x Session) Presented {
 // replace ends a session that another one continues. Whoever has ended it
 // meanwhile, on any node, has ended both: then it returns [ErrNoSession].
 func (s *Service) replace(ctx context.Context, old, next Session) error {
-	caughtUp, cancel := s.storeContext(ctx)
-	defer cancel()
-	s.heed(caughtUp)
-	if s.watch.Revoked(old.ID, old.Owner, old.Created) {
-		if err := s.SignOut(ctx, next.ID, next.Expires); err != nil {
-			s.logger.Warn("the continuation of a session that has ended can't be ended", slog.Any("error", err))
-		}
-		return ErrNoSession
+	if err := s.outlives(ctx, old, next); err != nil {
+		return err
 	}
 	if err := s.SignOut(ctx, old.ID, old.Expires); err != nil {
 		s.logger.Warn("the session before its second factor can't be ended", slog.Any("error", err))

@@ -80,7 +80,7 @@ type Service struct {
 	timeout        time.Duration
 	now            func() time.Time
 
-	outbox, sessions, links *Sealer
+	outbox, sessions, links, grants *Sealer
 }
 
 // NewService returns a service of c, registered with c.Courier.
@@ -108,6 +108,7 @@ func NewService(c Config) *Service {
 		outbox:         c.Keys.Sealer(outboxUse),
 		sessions:       c.Keys.Sealer(sessionUse),
 		links:          c.Keys.Sealer(linkUse),
+		grants:         c.Keys.Sealer(grantUse),
 	}
 	if s.directory != nil {
 		s.directoryName = s.keys.name("directory", c.DirectoryName)

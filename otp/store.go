@@ -64,6 +64,9 @@ type Store interface {
 	//     charges and the guess's refunds get one event back, never below
 	//     empty, and the session is kept for its Lifetime. The outcome is
 	//     Verified.
+	//     A session without an ID is none to open: the guess is only tried. Then
+	//     its own attempt and failure are taken back and the charges get their
+	//     event back, and nothing else of this happens.
 	//  7. Otherwise as in 4: Expired, Exhausted (the guess that kills a code
 	//     too) or Wrong.
 	//

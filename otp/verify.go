@@ -95,16 +95,7 @@ func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, er
 	if err != nil {
 		return Verification{}, err
 	}
-	var tags []Tag
-	if IsCode(r.Code) {
-		tags = s.keys.candidates(s.tagParts(codeTag, r.Dialect, r.Client, r.Address, r.Purpose, person.bound(r.Tenant), r.Code)...)
-	}
-	guess := Guess{
-		Group: s.group(r.Dialect, r.Client, r.Address, r.Purpose),
-		Tags:  tags,
-		Known: r.Known,
-	}
-	return s.redeem(ctx, r.Presented, refusal, guess, Session{
+	return s.redeem(ctx, r.Presented, refusal, s.guessCode(r, person), Session{
 		Address: r.Address,
 		Method:  ByCode,
 		Dialect: r.Dialect,
@@ -112,6 +103,18 @@ func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, er
 		Tenant:  person.tenant(r.Tenant),
 		Person:  person,
 	})
+}
+
+// guessCode returns the guess that a code of a person's is.
+func (s *Service) guessCode(r VerifyRequest, person Person) Guess {
+	guess := Guess{
+		Group: s.group(r.Dialect, r.Client, r.Address, r.Purpose),
+		Known: r.Known,
+	}
+	if IsCode(r.Code) {
+		guess.Tags = s.keys.candidates(s.tagParts(codeTag, r.Dialect, r.Client, r.Address, r.Purpose, person.bound(r.Tenant), r.Code)...)
+	}
+	return guess
 }
 
 // VerifyLink redeems a link for a session, with the errors of
@@ -139,12 +142,7 @@ func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verifica
 // redeem has the store judge a guess. Somebody who may not sign in, because of
 // refusal unless that is empty, is answered like anybody who guesses wrong.
 func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess Guess, session Session) (Verification, error) {
-	guess.Handle = s.handle(session.Address)
-	guess.Account = s.account(guess.Handle, session.Address)
-	if refusal != "" {
-		guess.Tags = nil
-		s.logger.Info("nobody is signed in", slog.String("because_of", refusal), slog.String("realm", s.realm), slog.String("site", s.host()))
-	}
+	guess = s.aim(guess, session.Address, refusal)
 	session.ID = s.newSessionID(guess.Handle)
 	session.Subject = s.subject(session.Person, session.Address)
 	session.Owner = s.owner(session.Subject)
@@ -171,11 +169,29 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 	return v, nil
 }
 
+// aim has a guess be one at what an address was sent. Where refusal isn't empty
+// it can't be right.
+func (s *Service) aim(guess Guess, a Address, refusal string) Guess {
+	guess.Handle = s.handle(a)
+	guess.Account = s.account(guess.Handle, a)
+	if refusal != "" {
+		guess.Tags = nil
+		s.logger.Info("nobody is signed in", slog.String("because_of", refusal), slog.String("realm", s.realm), slog.String("site", s.host()))
+	}
+	return guess
+}
+
 // judge has the store judge a guess and open the session in the same step.
 // Scope, audience and device of p have no say here.
 func (s *Service) judge(ctx context.Context, p Presented, guess Guess, session Session) (Verification, error) {
 	guess.Browser = p.Browser
 	guess.Refunds = s.startRefunds(p.ClientIP)
+	return s.open(ctx, p, guess, session, s.verifyCharges(p.ClientIP)...)
+}
+
+// open is judge with charges of the caller's choice, and nothing given back but
+// those.
+func (s *Service) open(ctx context.Context, p Presented, guess Guess, session Session, charges ...Charge) (Verification, error) {
 	var refresh string
 	var kept Tag
 	if p.Renewable {
@@ -188,7 +204,7 @@ func (s *Service) judge(ctx context.Context, p Presented, guess Guess, session S
 
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
-	outcome, err := s.store.Verify(ctx, guess, record, s.verifyCharges(p.ClientIP)...)
+	outcome, err := s.store.Verify(ctx, guess, record, charges...)
 	if err != nil {
 		return Verification{}, unavailable(err)
 	}
@@ -197,15 +213,9 @@ func (s *Service) judge(ctx context.Context, p Presented, guess Guess, session S
 		s.heldBack.drop(startAction, p.ClientIP)
 	case Repeated:
 		refresh = "" // its tag isn't kept: presenting it would look like a theft
-	case Wrong:
-		return Verification{}, ErrWrong
-	case Expired:
-		return Verification{}, ErrExpired
-	case Exhausted:
-		return Verification{}, ErrExhausted
 	default:
 		s.holdBack(verifyAction, p.ClientIP, outcome)
-		return Verification{}, outcome.refusal()
+		return Verification{}, outcome.miss()
 	}
 	session, err = s.unsealSession(outcome.Session)
 	if err != nil {
@@ -213,4 +223,17 @@ func (s *Service) judge(ctx context.Context, p Presented, guess Guess, session S
 	}
 	session.New = outcome.New
 	return Verification{Session: session, Refresh: refresh}, nil
+}
+
+// miss is the error of a guess that redeemed nothing.
+func (o Outcome) miss() error {
+	switch o.Result {
+	case Wrong:
+		return ErrWrong
+	case Expired:
+		return ErrExpired
+	case Exhausted:
+		return ErrExhausted
+	}
+	return o.refusal()
 }

@@ -132,6 +132,7 @@ var german = Words{
 		NotForSiteTitle:  "Hier können Sie sich nicht anmelden",
 		NotForSite:       "Sie sind als {address} angemeldet, aber nicht für diese Website. Wenn Sie sie brauchen, fragen Sie, wer sie betreibt.",
 		GoOnTo:           "Danach geht es weiter zu {site}.",
+		ClientRefused:    "Die Anwendung, von der Sie kommen, hat um etwas gebeten, das nicht erlaubt ist. Wer sie betreibt, muss das ändern.",
 		NoCookies:        "Ihr Browser behält die Cookies von {site} nicht, daher kann niemand angemeldet werden. Lassen Sie sie zu und versuchen Sie es noch einmal.",
 		SessionsTitle:    "Wo Sie angemeldet sind",
 		SessionsLead:     "Hier sind Sie als {address} angemeldet. Beenden Sie, was Sie nicht kennen.",

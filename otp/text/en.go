@@ -132,6 +132,7 @@ var english = Words{
 		NotForSiteTitle:  "You can't sign in here",
 		NotForSite:       "You are signed in as {address}, but not for this site. If you need it, ask whoever runs it.",
 		GoOnTo:           "Then you go on to {site}.",
+		ClientRefused:    "The application that sent you here asked for something that isn't allowed. Whoever runs it must change that.",
 		NoCookies:        "Your browser doesn't keep the cookies of {site}, so nobody can be signed in. Allow them, then try again.",
 		SessionsTitle:    "Where you are signed in",
 		SessionsLead:     "You are signed in as {address} in these places. End whatever you don't recognise.",

@@ -115,6 +115,9 @@ type PageWords struct {
 	NotForSiteTitle, NotForSite string
 	// GoOnTo says which {site} people go on to after they have signed in.
 	GoOnTo string
+	// ClientRefused is for who was sent here by an application with a request
+	// that can't be answered.
+	ClientRefused string
 	// NoCookies is for browsers that don't keep the session of {site}.
 	NoCookies string
 	// SessionsTitle and what follows are for the list of a person's sessions.

@@ -87,7 +87,8 @@ func (x *step) judge(h *handle, g otp.Guess, r otp.SessionRecord, clocks *clocks
 	if err != nil {
 		return otp.Outcome{}, err
 	}
-	before := slices.Clone(h.challenges)
+	before := *h
+	before.challenges = slices.Clone(h.challenges)
 	h.failures++
 	h.lastFailure = x.now
 	match := -1
@@ -110,13 +111,18 @@ func (x *step) judge(h *handle, g otp.Guess, r otp.SessionRecord, clocks *clocks
 		return outcome, x.saveHandle(g.Handle, h)
 	}
 
-	h.challenges = before
-	h.failures = 0
-	used := &h.challenges[match]
-	used.used, used.browser, used.session = x.now, g.Browser, r.ID
 	if err := clocks.refund(charges); err != nil {
 		return otp.Outcome{}, err
 	}
+	if r.ID == "" {
+		outcome.Result = otp.Verified
+		h.challenges, h.failures, h.lastFailure = before.challenges, before.failures, before.lastFailure
+		return outcome, x.saveCharges(g.Handle, h, clocks, charges)
+	}
+	h.challenges = before.challenges
+	h.failures = 0
+	used := &h.challenges[match]
+	used.used, used.browser, used.session = x.now, g.Browser, r.ID
 	if err := clocks.refund(g.Refunds); err != nil {
 		return otp.Outcome{}, err
 	}

@@ -11,12 +11,16 @@ import (
 // Verify implements [otp.Store].
 func (s *Store) Verify(ctx context.Context, g otp.Guess, session otp.SessionRecord, all ...otp.Charge) (otp.Outcome, error) {
 	shard := g.Handle.Shard()
+	sessions := shard
+	if session.ID != "" {
+		sessions = session.ID.Shard()
+	}
 	charges, refunds := s.charges(all), s.charges(g.Refunds)
 	keys := append([]string{
 		s.key(shard, "h", string(g.Handle)),
 		s.key(shard, "a", g.Account),
-		s.key(session.ID.Shard(), "s", string(session.ID)),
-		s.key(session.ID.Shard(), "o", session.Owner),
+		s.key(sessions, "s", string(session.ID)),
+		s.key(sessions, "o", session.Owner),
 	}, charges.keys...)
 	keys = append(keys, refunds.keys...)
 	args := []any{
@@ -37,6 +41,9 @@ func (s *Store) Verify(ctx context.Context, g otp.Guess, session otp.SessionReco
 	charges.refusal(&outcome, r)
 	switch outcome.Result {
 	case otp.Verified:
+		if session.ID == "" {
+			return checked(outcome, r)
+		}
 		session.Created, session.Since, session.Used = outcome.Now, r.instant(2), outcome.Now
 		outcome.Session = session
 	case otp.Repeated:

@@ -1,7 +1,8 @@
 -- KEYS  handle, account, session, the owner's sessions; the charges' buckets;
 --       the refunds' buckets
 -- ARGV  group, 1 for a link, browser, 1 where the account must be known;
---       session id, its value's parts: sealed, refresh, lifetime, owner;
+--       session id, empty where the guess is only tried, its value's parts:
+--       sealed, refresh, lifetime, owner;
 --       how many tags, the tags; the charges; the refunds
 local group, is_link, browser = ARGV[1], ARGV[2] == '1', ARGV[3]
 local n_tags = tonumber(ARGV[10])
@@ -83,7 +84,8 @@ if #admitted == 0 then return refusal() end
 -- 5. Count, in the database, before anything is compared: a server that takes
 -- no writes ends the script here.
 for _, c in ipairs(codes) do c[ATTEMPTS] = c[ATTEMPTS] + 1 end
-h[FAILURES], h[LAST] = h[FAILURES] + 1, now
+local failures, last = h[FAILURES], h[LAST]
+h[FAILURES], h[LAST] = failures + 1, now
 save(KEYS[1], h)
 
 local match
@@ -96,9 +98,6 @@ if ARGV[4] == '1' and not since then return refusal() end
 
 -- 6. A match.
 for _, c in ipairs(codes) do c[ATTEMPTS] = c[ATTEMPTS] - 1 end
-h[FAILURES], h[LAST] = 0, 0
-match[USED], match[BROWSER], match[SESSION] = now, browser, ARGV[5]
-
 local function refund(first_key, at)
 	local n_keys, n_windows = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
 	local rates_at = at + 2 + n_windows
@@ -112,6 +111,13 @@ local function refund(first_key, at)
 	end
 end
 refund(5, charges_at)
+if ARGV[5] == '' then
+	h[FAILURES], h[LAST] = failures, last
+	save(KEYS[1], h)
+	return { VERIFIED, now, since or 0 }
+end
+h[FAILURES], h[LAST] = 0, 0
+match[USED], match[BROWSER], match[SESSION] = now, browser, ARGV[5]
 refund(5 + n_keys, rates_at + 2 * (n_keys + n_windows))
 save(KEYS[1], h)
 if not since then

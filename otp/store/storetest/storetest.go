@@ -32,6 +32,7 @@ func Run(t *testing.T, h Harness) {
 		{"budget", budgetPromises},
 		{"challenge", challengePromises},
 		{"verify", verifyPromises},
+		{"try", tryPromises},
 		{"parallel", parallelPromises},
 		{"session", sessionPromises},
 		{"revocation", revocationPromises},

@@ -4,6 +4,7 @@ package auth0
 
 import (
 	"encoding/json"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -19,6 +20,49 @@ type authParams struct {
 	Audience     string `json:"audience,omitempty"`
 	ResponseType string `json:"response_type,omitempty"`
 	Nonce        string `json:"nonce,omitempty"`
+	ResponseMode string `json:"response_mode,omitempty"`
+
+	CodeChallenge       string `json:"code_challenge,omitempty"`
+	CodeChallengeMethod string `json:"code_challenge_method,omitempty"`
+}
+
+// paramField is one of the parameters.
+type paramField struct {
+	name string
+	text *string
+}
+
+// fields are all of them, by the names that requests give them.
+func (p *authParams) fields() []paramField {
+	return []paramField{
+		{"redirect_uri", &p.RedirectURI},
+		{"state", &p.State},
+		{"scope", &p.Scope},
+		{"response_type", &p.ResponseType},
+		{"nonce", &p.Nonce},
+		{"response_mode", &p.ResponseMode},
+		{"audience", &p.Audience},
+		{"code_challenge", &p.CodeChallenge},
+		{"code_challenge_method", &p.CodeChallengeMethod},
+	}
+}
+
+// query are the parameters as a browser's address has them.
+func (p *authParams) query() url.Values {
+	values := make(url.Values)
+	for _, field := range p.fields() {
+		if *field.text != "" {
+			values.Set(field.name, *field.text)
+		}
+	}
+	return values
+}
+
+// read takes the parameters from a browser's address.
+func (p *authParams) read(values url.Values) {
+	for _, field := range p.fields() {
+		*field.text = values.Get(field.name)
+	}
 }
 
 // maxLinkPayload bounds what a link carries, in bytes: mail programs break
@@ -35,17 +79,7 @@ func decodeAuthParams(o wire.Object) (payload []byte, err error) {
 		return nil, badRequest("bad.authParams", wrongType("authParams", o["authParams"], "object"))
 	}
 	var p authParams
-	for _, field := range []struct {
-		name string
-		text *string
-	}{
-		{"redirect_uri", &p.RedirectURI},
-		{"state", &p.State},
-		{"scope", &p.Scope},
-		{"audience", &p.Audience},
-		{"response_type", &p.ResponseType},
-		{"nonce", &p.Nonce},
-	} {
+	for _, field := range p.fields() {
 		text, ok := given.String(field.name)
 		if given.Has(field.name) && !ok {
 			return nil, badRequest("bad.authParams", wrongType("authParams."+field.name, given[field.name], "string"))

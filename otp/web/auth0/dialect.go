@@ -8,8 +8,11 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/gate"
+	"github.com/caddy-otp/caddy-otp/otp/web/portal"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
@@ -47,12 +50,24 @@ type Config struct {
 	// LinkPath is what stands between the site's public URL and the token in
 	// a link: where the pages redeem links.
 	LinkPath string
+	// Pages are the site's own: who is signed in there is so for the clients.
+	Pages portal.Pages
+	// SessionLifetime is how long such a session lasts.
+	SessionLifetime time.Duration
 }
 
 // Dialect is the API of one site.
 type Dialect struct {
 	Config
 	clients map[string]Client
+	// tickets are those of cross-origin authentication, and binding the cookie
+	// of the browser that asked for one.
+	tickets otp.Once
+	binding gate.HostCookie
+	// requests is the cookie of a request that is too long for an address, and
+	// freshness seals when a login was asked for.
+	requests  gate.HostCookie
+	freshness *otp.Sealer
 	// assertions are those that were presented.
 	assertions otp.Once
 }
@@ -61,6 +76,12 @@ type Dialect struct {
 func New(c Config) *Dialect {
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	d := &Dialect{Config: c, clients: make(map[string]Client, len(c.Clients))}
+	service := c.Service
+	cookie := c.Pages.Gate.Cookie
+	d.tickets = service.Once("auth0 login ticket", ticketLifetime)
+	d.binding = gate.NewHostCookie(cookie, service.Keys(), bindingUse, service.Realm())
+	d.requests = gate.NewHostCookie(cookie, service.Keys(), requestUse, service.Realm())
+	d.freshness = service.Keys().Sealer("auth0 fresh login")
 	d.assertions = c.Service.Once("client assertion", assertionsRemembered)
 	for _, client := range c.Clients {
 		d.clients[client.ID] = client.resolve()
@@ -89,7 +110,7 @@ func (d *Dialect) API() wire.API {
 			wire.Endpoint{Method: http.MethodGet, Path: jwksPath, Serve: d.answer(d.serveJWKS)},
 			wire.Endpoint{Method: http.MethodGet, Path: discoveryPath, Serve: d.serveDiscovery},
 		)
-		api.Endpoints = append(api.Endpoints, d.disabledEndpoints()...)
+		api.Endpoints = append(api.Endpoints, d.browserEndpoints()...)
 	}
 	for _, client := range d.Clients {
 		for _, origin := range client.Origins {
@@ -102,6 +123,29 @@ func (d *Dialect) API() wire.API {
 }
 
 func (d *Dialect) answer(serve wire.Handler) http.HandlerFunc { return serve.OrFail(d.fail) }
+
+// browserEndpoints are those that sign a browser in or out. The first two paths
+// are passwordless by name and so always ours; on the others, which an app with
+// an OAuth server of its own has too, the client id decides.
+func (d *Dialect) browserEndpoints() []wire.Endpoint {
+	const get, post = http.MethodGet, http.MethodPost
+	return []wire.Endpoint{
+		{Method: post, Path: verifyPath, Serve: d.answer(d.serveVerify)},
+		{Method: get, Path: verifyRedirectPath, Serve: d.answer(d.serveVerifyRedirect)},
+		{Method: post, Path: verifyRedirectPath, Serve: d.answer(d.redeemVerifyRedirect)},
+		{Method: post, Path: crossOriginPath, Owns: d.namesClient, Serve: d.answer(d.serveCrossOrigin)},
+		{Method: get, Path: authorizePath, Owns: d.namesClient, Serve: d.answer(d.serveAuthorize)},
+		{Method: get, Path: logoutPath, Owns: d.namesClient, Serve: d.answer(d.serveLogout)},
+		{Method: post, Path: logoutPath, Owns: d.namesClient, Serve: d.answer(d.confirmLogout)},
+	}
+}
+
+// namesClient reports whether a request names one of our clients in its query
+// or its body. Any client_id of several counts: which of them a server behind
+// would take is unknown.
+func (d *Dialect) namesClient(r *http.Request) bool {
+	return slices.ContainsFunc(r.URL.Query()["client_id"], d.hasClient) || d.ownsClient(r)
+}
 
 // ownsClient reports whether a request names one of our clients, in its body or
 // its Authorization header.

@@ -20,7 +20,7 @@ const (
 const implicit = "implicit"
 
 // grants are the grants of /oauth/token by their grant_type.
-var grants = map[string]Grant{grantOTP: GrantOTP, grantRefresh: GrantRefresh}
+var grants = map[string]Grant{grantOTP: GrantOTP, grantRefresh: GrantRefresh, grantCode: GrantCode}
 
 // oauthBodies are what the SDKs send to the OAuth endpoints: auth0-js posts
 // JSON, node forms, go-auth0 a code as JSON and a refresh token as a form.
@@ -56,8 +56,11 @@ func (d *Dialect) grant(r *http.Request) (tokenAnswer, error) {
 		return tokenAnswer{}, grantNotAllowed(grant)
 	}
 	r = onBehalf(r, client)
-	if grant == grantRefresh {
+	switch grant {
+	case grantRefresh:
 		return d.grantRefresh(r, client, o)
+	case grantCode:
+		return d.grantCode(r, client, o)
 	}
 	return d.grantOTP(r, client, o)
 }
@@ -93,10 +96,7 @@ type otpGrant struct {
 
 // wrong is the error of a code that isn't right, in the channel's words.
 func (g otpGrant) wrong() error {
-	if g.channel == otp.SMS {
-		return invalidGrant("Wrong phone number or verification code.")
-	}
-	return invalidGrant("Wrong email or verification code.")
+	return invalidGrant(wrongCode(g.channel))
 }
 
 func decodeOTPGrant(o wire.Object) (otpGrant, error) {
@@ -134,24 +134,7 @@ func (d *Dialect) grantOTP(r *http.Request, client Client, o wire.Object) (token
 	if g.audience, err = d.audienceFor(client, g.audience); err != nil {
 		return tokenAnswer{}, err
 	}
-	address, err := d.Service.ParseAddress(g.channel, g.username)
-	if err != nil {
-		return tokenAnswer{}, g.wrong()
-	}
-	if !client.mayUse(GrantRefresh) {
-		g.scopes = g.scopes.without(scopeOffline)
-	}
-	presented := otp.Presented{Lifetime: d.AccessLifetime, Scope: g.scopes.String(), Audience: g.audience}
-	if g.scopes.has(scopeOffline) {
-		presented.Lifetime, presented.Renewable = d.RefreshLifetime, true
-	}
-	v, err := d.Verify(r, otp.VerifyRequest{
-		Presented: presented,
-		Dialect:   Name,
-		Client:    client.ID,
-		Address:   address,
-		Code:      g.code,
-	})
+	v, err := d.redeemOTP(r, client, g)
 	switch {
 	case errors.Is(err, otp.ErrWrong):
 		return tokenAnswer{}, g.wrong()
@@ -159,6 +142,35 @@ func (d *Dialect) grantOTP(r *http.Request, client Client, o wire.Object) (token
 		return tokenAnswer{}, err
 	}
 	return d.issueUnlessDue(r.Context(), v)
+}
+
+// redeemOTP opens the session that a code is presented for, with the errors of
+// [wire.Dialect.Verify].
+func (d *Dialect) redeemOTP(r *http.Request, client Client, g otpGrant) (otp.Verification, error) {
+	address, err := d.Service.ParseAddress(g.channel, g.username)
+	if err != nil {
+		return otp.Verification{}, otp.ErrWrong
+	}
+	return d.Verify(r, otp.VerifyRequest{
+		Presented: d.presented(client, g.scopes, g.audience),
+		Dialect:   Name,
+		Client:    client.ID,
+		Address:   address,
+		Code:      g.code,
+	})
+}
+
+// presented is what a client's session is to be: renewable where its scopes ask
+// for that and the client may.
+func (d *Dialect) presented(client Client, scopes scopeSet, audience string) otp.Presented {
+	if !client.mayUse(GrantRefresh) {
+		scopes = scopes.without(scopeOffline)
+	}
+	p := otp.Presented{Lifetime: d.AccessLifetime, Scope: scopes.String(), Audience: audience}
+	if scopes.has(scopeOffline) {
+		p.Lifetime, p.Renewable = d.RefreshLifetime, true
+	}
+	return p
 }
 
 // grantRefresh renews a session. It can be narrowed to fewer scopes for the

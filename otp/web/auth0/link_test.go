@@ -54,7 +54,6 @@ func TestLinkTarget(t *testing.T) {
 	}{
 		{"registered", regular, fields{"redirect_uri": callback, "state": "a b&c"}, callback + "?state=a+b%26c"},
 		{"registered with a query", regular, fields{"redirect_uri": callback + "?from=mail", "state": "s"}, callback + "?from=mail&state=s"},
-		{"code isn't available", regular, fields{"redirect_uri": callback, "state": "s", "response_type": "code"}, callback + "?state=s"},
 		{"none", regular, fields{}, callback},
 		{"no authParams", regular, nil, callback},
 		{"native app", native, fields{"state": "s"}, "com.example.app://callback?state=s"},

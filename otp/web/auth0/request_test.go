@@ -177,7 +177,7 @@ func TestDiscovery(t *testing.T) {
 	for name, want := range map[string]string{
 		"code_challenge_methods_supported":      "[S256]",
 		"id_token_signing_alg_values_supported": "[RS256]",
-		"response_types_supported":              "[code token id_token id_token token]",
+		"response_types_supported":              "[code token id_token id_token token code id_token code token code id_token token]",
 		"token_endpoint_auth_methods_supported": "[client_secret_post client_secret_basic private_key_jwt none]",
 	} {
 		if got := fmt.Sprint(a.Fields[name]); got != want {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/portal"
 	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
@@ -22,7 +24,7 @@ const (
 
 // The clients of every rig.
 var (
-	regular = Client{ID: "web", Secret: "correct horse", Callbacks: []string{callback, callback + "?from=mail"}, Origins: []string{spaOrigin}}
+	regular = Client{ID: "web", Secret: "correct horse", Callbacks: []string{callback, callback + "?from=mail"}, Origins: []string{spaOrigin}, LogoutURLs: []string{"https://spa.example.com/bye"}}
 	native  = Client{ID: "phone", Callbacks: []string{"com.example.app://callback"}}
 	other   = Client{ID: "other"}
 	spa     = Client{ID: "page", Type: SPA, Callbacks: []string{callback}}
@@ -43,17 +45,32 @@ func newRig(t *testing.T, o webtest.Options, edit ...func(*Config)) *rig {
 	r.Site = webtest.New(t, o, func(s *webtest.Site) wire.API {
 		c := Config{
 			Dialect:  s.Dialect(),
-			Clients:  []Client{regular, native, other, spa},
+			Clients:  []Client{spaWithOrigin, regular, native, other, spa},
 			LinkPath: testLinkPath,
 		}
 		c.Exclusive = false
 		c.Code.Lifetime, c.Code.SMSLifetime, c.Code.Attempts = 3*time.Minute, 3*time.Minute, 3
 		c.AccessLifetime, c.RefreshLifetime = 24*time.Hour, 30*24*time.Hour
+		finish := make(map[string]func(http.ResponseWriter, *http.Request, otp.Link, otp.Verification))
+		c.SessionLifetime = 7 * 24 * time.Hour
+		c.Pages = portal.NewPages(portal.Config{
+			Gate:            s.Gate,
+			Path:            webtest.PagesPath,
+			SiteName:        "app.example.com",
+			Send:            otp.FormBoth,
+			Code:            webtest.CodePolicy(),
+			SessionLifetime: c.SessionLifetime,
+			FinishLink:      finish,
+			Logger:          s.Logger,
+		})
 		for _, e := range edit {
 			e(&c)
 		}
 		r.dialect = New(c)
-		return r.dialect.API()
+		finish[Name] = r.dialect.FinishLink
+		api := r.dialect.API()
+		api.Endpoints = append(api.Endpoints, c.Pages.API().Endpoints...)
+		return api
 	})
 	return r
 }

@@ -32,7 +32,7 @@ func (d *Dialect) lacksFactor(x otp.Session) bool {
 }
 
 // issueUnlessDue is issue for a session that lacks no second factor. One that
-// does is ended, with [otp.ErrPending]: this API has no way to prove it, and no
+// does is ended, with [otp.ErrPending]: there is no way to prove it here, and no
 // gate sees what an application makes of an ID token.
 func (d *Dialect) issueUnlessDue(ctx context.Context, v otp.Verification) (tokenAnswer, error) {
 	if d.lacksFactor(v.Session) {
@@ -46,6 +46,11 @@ func (d *Dialect) issueUnlessDue(ctx context.Context, v otp.Verification) (token
 
 // issue makes the tokens of a session, as its scope has it.
 func (d *Dialect) issue(ctx context.Context, v otp.Verification) (tokenAnswer, error) {
+	return d.issueWith(ctx, v, nil)
+}
+
+// issueWith is issue with further claims in the ID token.
+func (d *Dialect) issueWith(ctx context.Context, v otp.Verification, further map[string]any) (tokenAnswer, error) {
 	access, err := d.accessToken(ctx, v.Session)
 	if err != nil {
 		return tokenAnswer{}, err
@@ -60,7 +65,7 @@ func (d *Dialect) issue(ctx context.Context, v otp.Verification) (tokenAnswer, e
 		answer.RefreshToken = token.FormatRefresh(v.Session.ID, v.Refresh)
 	}
 	if parseScopes(v.Session.Scope).has(scopeOpenID) {
-		answer.IDToken, err = d.idToken(ctx, v.Session, nil)
+		answer.IDToken, err = d.idToken(ctx, v.Session, further)
 	}
 	return answer, err
 }

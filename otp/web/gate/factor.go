@@ -44,6 +44,12 @@ func (g *Gate) refusePending(w http.ResponseWriter) {
 	writeProblem(w, http.StatusUnauthorized, factorNeeded, way{"code", "MFA_REQUIRED"})
 }
 
+// HasFactor reports whether a session has the second factor that may be
+// demanded of it wherever a session is needed.
+func (g *Gate) HasFactor(x otp.Session) bool {
+	return g.hasFactor(Need{Session: true}, x)
+}
+
 const factorNeeded = "a second factor is needed"
 
 // demandFactor answers somebody who is signed in and lacks the second factor

@@ -42,6 +42,8 @@ type attempt struct {
 	TOTP bool `json:"o,omitempty"`
 	// Again is set once another message was asked for.
 	Again bool `json:"n,omitempty"`
+	// Fresh is set where whoever is signed in must sign in again.
+	Fresh bool `json:"x,omitempty"`
 	// Expires is in Unix seconds.
 	Expires int64 `json:"e"`
 

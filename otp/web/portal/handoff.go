@@ -155,7 +155,7 @@ func (p *portal) leaveForHome(w http.ResponseWriter, r *http.Request, back strin
 		Pages:    p.handoffs.pages,
 		Return:   back,
 		Digest:   digestOf(secret),
-		Ask:      query.Has(askParameter),
+		Ask:      query.Has(askParameter) || query.Has(freshField),
 		OnceMore: query.Has(onceMoreParameter),
 		Expires:  p.Gate.Cookie.Now().Add(requestLifetime).Unix(),
 	})
@@ -215,7 +215,7 @@ func (p *portal) handOver(w http.ResponseWriter, r *http.Request) {
 	self := p.Path + handoffPath + "?" + url.Values{requestParameter: {sealed}}.Encode()
 	switch {
 	case !visitor.SignedIn(), visitor.Bearer: // an access token must not become a session that outlives it
-		page := p.loginPage(r, self, "")
+		page := p.loginPage(r, self, "", false)
 		page.Text = append(page.Text, text.Fill(page.Words.Page.GoOnTo, "site", hostOf(request.Pages)))
 		p.render(w, http.StatusOK, page)
 	case request.Ask && !query.Has(goOnParameter):

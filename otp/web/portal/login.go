@@ -18,6 +18,9 @@ const (
 	addressField = "address"
 	// againField asks for another message to the address of the attempt.
 	againField = "again"
+	// freshField has those sign in who are signed in; the login page's query
+	// parameter and its form's field.
+	freshField = "fresh"
 )
 
 // restartParameter tells the login page that there was no attempt to go on
@@ -29,7 +32,8 @@ func (p *portal) showLogin(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	back := returnPath(query.Get(gate.ReturnParameter))
 	outcome := query.Get(gate.FormParameter)
-	if x, ok := p.signedIn(r); ok {
+	fresh := query.Has(freshField)
+	if x, ok := p.signedIn(r); ok && !fresh {
 		if _, kept := p.Gate.Forms.Read(r); kept && outcome == gate.FormKept {
 			redirect(w, back) // signed in again in another tab
 			return
@@ -41,7 +45,7 @@ func (p *portal) showLogin(w http.ResponseWriter, r *http.Request) {
 		p.leaveForHome(w, r, back)
 		return
 	}
-	page := p.loginPage(r, back, "")
+	page := p.loginPage(r, back, "", fresh)
 	page.Notice = formNotice(page.Words, outcome)
 	if query.Has(restartParameter) {
 		page.Notice = page.Words.Page.Restart
@@ -62,13 +66,14 @@ func (p *portal) login(w http.ResponseWriter, r *http.Request) error {
 		Typed:   form.Text(addressField),
 		Return:  returnPath(form.Text(gate.ReturnParameter)),
 		Browser: newBrowser(),
+		Fresh:   form.Text(freshField) != "",
 	}
 	a.address, err = p.parseAddress(a.Typed)
 	if err == nil {
 		err = p.start(w, r, a)
 	}
 	if err != nil {
-		return p.refuse(w, p.loginPage(r, a.Return, a.Typed), err)
+		return p.refuse(w, p.loginPage(r, a.Return, a.Typed, a.Fresh), err)
 	}
 	redirect(w, p.Path+"/verify")
 	return nil

@@ -34,15 +34,8 @@ func (p *portal) logout(w http.ResponseWriter, r *http.Request) error {
 	if form.Has(everywhereField) {
 		failure = p.signOutEverywhere(r)
 	}
-	for _, x := range p.sessions(r) {
-		if err := p.service.SignOut(r.Context(), x.ID, x.Expires); err != nil {
-			failure = err
-		}
-	}
-	p.Gate.Cookie.Clear(w.Header())
-	p.attempts.clear(w.Header())
-	if p.handsOff() {
-		p.handoffs.cookie.Clear(w.Header())
+	if err := p.endSessions(w, r); err != nil {
+		failure = err
 	}
 	if failure != nil {
 		p.report(r, failure)
@@ -56,6 +49,22 @@ func (p *portal) logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	redirect(w, p.Path+"/logout")
 	return nil
+}
+
+// endSessions ends the browser's sessions and clears its cookies, even where the
+// store can't be told: then it returns the store's error.
+func (p *portal) endSessions(w http.ResponseWriter, r *http.Request) (failure error) {
+	for _, x := range p.sessions(r) {
+		if err := p.service.SignOut(r.Context(), x.ID, x.Expires); err != nil {
+			failure = err
+		}
+	}
+	p.Gate.Cookie.Clear(w.Header())
+	p.attempts.clear(w.Header())
+	if p.handsOff() {
+		p.handoffs.cookie.Clear(w.Header())
+	}
+	return failure
 }
 
 // signOutEverywhere ends all sessions of the person who is signed in. A session

@@ -32,16 +32,19 @@ func (p *portal) page(words *text.Words, k kind, title string) *page {
 }
 
 type loginBody struct {
-	Action, ReturnTo         string
+	Action, ReturnTo string
+	// Fresh has whoever is signed in sign in again.
+	Fresh                    bool
 	Label, Hint, Typed       string
 	Type, Mode, Autocomplete string
 }
 
 // loginPage asks for an address of any channel that messages can be sent over.
-func (p *portal) loginPage(r *http.Request, back, typed string) *page {
+// fresh says that whoever is signed in must do so again.
+func (p *portal) loginPage(r *http.Request, back, typed string, fresh bool) *page {
 	words := p.words(r)
 	page := p.page(words, loginKind, words.Page.LoginTitle)
-	body := loginBody{Action: LoginPath(p.Path), ReturnTo: back, Typed: typed}
+	body := loginBody{Action: LoginPath(p.Path), ReturnTo: back, Typed: typed, Fresh: fresh}
 	hint, prefix := p.numberHints(words)
 	email, sms := p.service.HasSender(otp.Email), p.service.HasSender(otp.SMS)
 	switch {

@@ -66,7 +66,10 @@ func MFAPath(path string) string { return path + "/mfa" }
 func LinkPath(path string) string { return path + "/link?" + tokenField + "=" }
 
 // New returns the pages as an API of a site.
-func New(c Config) wire.API {
+func New(c Config) wire.API { return NewPages(c).API() }
+
+// NewPages returns the pages of a site.
+func NewPages(c Config) Pages {
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	c.LongestSession = max(c.LongestSession, c.SessionLifetime)
 	p := &portal{
@@ -76,7 +79,11 @@ func New(c Config) wire.API {
 		handoffs:  newHandoffs(c.Gate, c.Path),
 		catalogue: text.NewCatalogue(),
 	}
-	login := func(w http.ResponseWriter, _ *http.Request) { redirect(w, LoginPath(c.Path)) }
+	return Pages{p}
+}
+
+func (p *portal) api() wire.API {
+	login := func(w http.ResponseWriter, _ *http.Request) { redirect(w, LoginPath(p.Path)) }
 	api := wire.API{
 		Name: Name,
 		Endpoints: []wire.Endpoint{
@@ -96,12 +103,12 @@ func New(c Config) wire.API {
 			p.endpoint(http.MethodPost, "/logout", p.answer(p.logout)),
 			p.endpoint(http.MethodGet, "/sessions", p.answer(p.showSessions)),
 			p.endpoint(http.MethodPost, "/sessions", p.answer(p.endSession)),
-			p.endpoint(http.MethodGet, "/session", c.Gate.ServeSession),
-			p.endpoint(http.MethodGet, "/jwks.json", c.Gate.ServeKeys),
+			p.endpoint(http.MethodGet, "/session", p.Gate.ServeSession),
+			p.endpoint(http.MethodGet, "/jwks.json", p.Gate.ServeKeys),
 		},
 		Fail: p.fail,
 	}
-	if c.Home != "" {
+	if p.Home != "" {
 		api.Endpoints = append(api.Endpoints, p.endpoint(http.MethodGet, handoffPath, p.handoff))
 	}
 	return api

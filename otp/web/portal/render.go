@@ -26,6 +26,7 @@ var (
 		verifyKind:   mustParse("pages/verify.html"),
 		factorsKind:  mustParse("pages/factors.html"),
 		linkKind:     mustParse("pages/link.html"),
+		askKind:      mustParse("pages/ask.html"),
 		formKind:     mustParse("pages/form.html"),
 		logoutKind:   mustParse("pages/logout.html"),
 		sessionsKind: mustParse("pages/sessions.html"),
@@ -68,6 +69,7 @@ const (
 	verifyKind
 	factorsKind
 	linkKind
+	askKind
 	formKind
 	logoutKind
 	sessionsKind
@@ -113,7 +115,7 @@ func (*page) CarryFragment() template.JS { return template.JS(fragment) }
 // people on to another origin (the callback of an OAuth client) could not be
 // signed in to.
 func (p *page) leavesSite() bool {
-	return p.kind == verifyKind || p.kind == linkKind || p.kind == formKind || p.leads
+	return p.kind == verifyKind || p.kind == linkKind || p.kind == askKind || p.kind == formKind || p.leads
 }
 
 func (p *portal) render(w http.ResponseWriter, status int, page *page) {

@@ -22,7 +22,7 @@ func (p *portal) showVerify(w http.ResponseWriter, r *http.Request) {
 		p.restart(w)
 		return
 	}
-	if x, ok := p.signedIn(r); ok {
+	if x, ok := p.signedIn(r); ok && !a.Fresh {
 		redirect(w, p.onward(x, a.Return))
 		return
 	}
