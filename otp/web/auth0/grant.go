@@ -141,7 +141,7 @@ func (d *Dialect) grantOTP(r *http.Request, client Client, o wire.Object) (token
 	case err != nil:
 		return tokenAnswer{}, err
 	}
-	return d.issue(r.Context(), v)
+	return d.issueUnlessDue(r.Context(), v)
 }
 
 // redeemOTP opens the session that a code is presented for, with the errors of
@@ -194,7 +194,7 @@ func (d *Dialect) grantRefresh(r *http.Request, client Client, o wire.Object) (t
 	if asked != nil {
 		v.Session.Scope = asked.within(parseScopes(v.Session.Scope)).String()
 	}
-	return d.issue(r.Context(), v)
+	return d.issueUnlessDue(r.Context(), v)
 }
 
 func requiredParameter(o wire.Object, name string) (string, error) {

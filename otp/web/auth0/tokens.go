@@ -23,6 +23,27 @@ type tokenAnswer struct {
 
 const tokenType = "Bearer"
 
+// lacksFactor reports whether a second factor is demanded that a session
+// hasn't proved: of its person by the directory, or of the session wherever it
+// is used. Another site of the realm, or this one before, may have opened it
+// without.
+func (d *Dialect) lacksFactor(x otp.Session) bool {
+	return x.MFA.IsZero() && (x.Person.MFA || d.Service.DemandsFactor(x))
+}
+
+// issueUnlessDue is issue for a session that lacks no second factor. One that
+// does is ended, with [otp.ErrPending]: there is no way to prove it here, and no
+// gate sees what an application makes of an ID token.
+func (d *Dialect) issueUnlessDue(ctx context.Context, v otp.Verification) (tokenAnswer, error) {
+	if d.lacksFactor(v.Session) {
+		if err := d.Service.SignOut(ctx, v.Session.ID, v.Session.Expires); err != nil {
+			return tokenAnswer{}, err
+		}
+		return tokenAnswer{}, otp.ErrPending
+	}
+	return d.issue(ctx, v)
+}
+
 // issue makes the tokens of a session, as its scope has it.
 func (d *Dialect) issue(ctx context.Context, v otp.Verification) (tokenAnswer, error) {
 	return d.issueWith(ctx, v, nil)

@@ -20,6 +20,9 @@ func (d *Dialect) serveUserinfo(w http.ResponseWriter, r *http.Request) error {
 		return errUnauthorized
 	}
 	x, err := d.Issuer.Authenticate(r.Context(), bearer)
+	if err == nil && d.lacksFactor(x) {
+		err = otp.ErrPending
+	}
 	switch {
 	case errors.Is(err, token.ErrInvalid), errors.Is(err, token.ErrExpired), errors.Is(err, otp.ErrNoSession):
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)

@@ -253,12 +253,14 @@ func TestNoFactor(t *testing.T) {
 }
 
 // TestFactorDemandedSince: a session from before the directory demanded a
-// second factor goes on until it is to be renewed.
+// second factor goes on until it is to be renewed, and manages no sessions.
 func TestFactorDemandedSince(t *testing.T) {
 	s, d := newStaffSite(t, webtest.Options{}, member(false, jane, janesPhone))
 	a := s.signIn(jane)
 	d.change(func() { d.people[0].MFA = true })
 	wantSuccess(s.Get("/auth/me", webtest.Bearer(a.Text("access_token"))...))
+	wantSimple(s.Get("/auth/me/sessions", webtest.Bearer(a.Text("access_token"))...), errUnauthorized)
+	wantSimple(s.delete("/auth/me/sessions", webtest.Bearer(a.Text("access_token"))...), errUnauthorized)
 	wantSimple(s.refresh(a.Text("refresh_token")), errUnauthorized)
 	wantSimple(s.Get("/auth/me", webtest.Bearer(a.Text("access_token"))...), errUnauthorized)
 	wantSimple(s.refresh(a.Text("refresh_token")), errUnauthorized)

@@ -23,8 +23,11 @@ var languages = language.NewMatcher([]language.Tag{
 })
 
 // in returns the sentence in the language that a request prefers.
-func (t text) in(r *http.Request) string {
-	switch languageOf(r) {
+func (t text) in(r *http.Request) string { return t.as(languageOf(r)) }
+
+// as returns the sentence in a language of [languageOf].
+func (t text) as(l language.Tag) string {
+	switch l {
 	case language.German:
 		return t.german
 	case language.SimplifiedChinese:

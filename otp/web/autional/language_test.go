@@ -5,6 +5,7 @@ package autional
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -42,5 +43,22 @@ func TestWaitIsSaid(t *testing.T) {
 	want := unavailable.detail.withWait(httptest.NewRequest(http.MethodPost, "/", nil), 1)
 	if got := s.send(alice).Text("detail"); got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestLanguageCost: a list of languages is read a few times for a problem, not
+// for each of its fields, of which a body can have a thousand.
+func TestLanguageCost(t *testing.T) {
+	d := dialectOf(Config{Dialect: newSite(t, webtest.Options{}).Dialect()})
+	fields := make(fieldErrors, 1000)
+	for i := range fields {
+		fields[i] = fieldError{"x", "unknown", nil}
+	}
+	allocations := func(languages string) float64 {
+		r := webtest.Request(http.MethodPost, "/auth/send-login-code", "", "Accept-Language", languages)
+		return testing.AllocsPerRun(3, func() { d.problem(r, invalidParameter, fields) })
+	}
+	if none, many := allocations(""), allocations(strings.Repeat("sr-Latn-ME,", 20)+"de"); many > none+1000 {
+		t.Errorf("%v allocations with languages, %v without", many, none)
 	}
 }

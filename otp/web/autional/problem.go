@@ -81,8 +81,9 @@ func (d *dialect) problem(r *http.Request, k *kind, err error) problem {
 		p.I18nArgs["retry_after"] = p.RetryAfter
 	}
 	if fields, ok := errors.AsType[fieldErrors](err); ok {
+		language := languageOf(r) // once: a body has room for a thousand unknown fields
 		for _, f := range fields {
-			problem := fieldProblem{Field: f.field, Code: f.code, Description: fieldCodes[f.code].in(r)}
+			problem := fieldProblem{Field: f.field, Code: f.code, Description: fieldCodes[f.code].as(language)}
 			if d.Development {
 				problem.Value = shown(f.value)
 			}

@@ -31,3 +31,21 @@ func TestRequiredOfEverybody(t *testing.T) {
 		t.Error("the challenge opens the app")
 	}
 }
+
+// TestSiteHopping: what a site of the realm gave without a second factor is
+// worth nothing, and renews nothing, at one that demands it.
+func TestSiteHopping(t *testing.T) {
+	open := newSite(t, webtest.Options{})
+	strict := newSite(t, webtest.Options{
+		Beside: open.Site,
+		Origin: "https://strict.example.com",
+		Domain: func(c *otp.Config) { c.MFA = otp.MFAPolicy{Required: true} },
+	})
+	a := open.signIn(alice)
+	bearer := webtest.Bearer(a.Text("access_token"))
+	wantSuccess(open.Get("/auth/me", bearer...))
+	wantSimple(strict.Get("/auth/me", bearer...), errUnauthorized)
+	wantSimple(strict.Get("/auth/me/sessions", bearer...), errUnauthorized)
+	wantSimple(strict.delete("/auth/me/sessions", bearer...), errUnauthorized)
+	wantSimple(strict.refresh(a.Text("refresh_token")), errUnauthorized)
+}

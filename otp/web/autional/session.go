@@ -38,10 +38,14 @@ func (d *dialect) bearerSession(r *http.Request) (otp.Session, error) {
 }
 
 // authenticate returns the session of this dialect that a request is made in.
+// One without the second factor that the site demands is as good as pending.
 func (d *dialect) authenticate(r *http.Request) (otp.Session, error) {
 	x, err := d.Issuer.Authenticate(r.Context(), wire.Bearer(r))
-	if err == nil && x.Dialect != Name {
+	switch {
+	case err == nil && x.Dialect != Name:
 		return otp.Session{}, token.ErrInvalid
+	case err == nil && x.MFA.IsZero() && d.Service.DemandsFactor(x):
+		return otp.Session{}, otp.ErrPending
 	}
 	return x, err
 }

@@ -92,10 +92,14 @@ func (d *dialect) endOtherSessions(w http.ResponseWriter, r *http.Request) error
 }
 
 // ownSessions returns the session that a request is made in, and all of the
-// same person, the newest first.
+// same person, the newest first. A session from before a second factor was
+// demanded manages none: whoever has no more than that may not end the others.
 func (d *dialect) ownSessions(r *http.Request) (x otp.Session, all []otp.Session, err error) {
 	if x, err = d.authenticate(r); err != nil {
 		return otp.Session{}, nil, err
+	}
+	if d.lacksFactor(x) {
+		return otp.Session{}, nil, otp.ErrPending
 	}
 	all, err = d.Service.Sessions(r.Context(), x.Subject)
 	return x, all, err
