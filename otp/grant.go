@@ -179,7 +179,7 @@ func (s *Service) RedeemGrant(ctx context.Context, g Grant, p Presented) (Verifi
 	if err != nil {
 		return Verification{}, err
 	}
-	if parent.MFA.IsZero() && s.DemandsFactor(parent) {
+	if parent.MFA.IsZero() && (parent.Person.MFA || s.DemandsFactor(parent)) {
 		return Verification{}, ErrPending
 	}
 	next := parent

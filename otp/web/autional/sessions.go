@@ -4,6 +4,7 @@ package autional
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 )
@@ -82,7 +83,7 @@ func (d *dialect) endOtherSessions(w http.ResponseWriter, r *http.Request) error
 			if err := d.Service.SignOut(r.Context(), each.ID, each.Expires); err != nil {
 				return err
 			}
-			ended = true
+			ended = ended || time.Until(each.Expires) > 0 // there is no end to what is over, and it may still be listed
 		}
 		if len(all) < otp.MaxSessions || !ended { // else there may be more
 			d.succeed(w, "other sessions ended", nil)
