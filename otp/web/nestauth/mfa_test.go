@@ -410,6 +410,48 @@ func TestDistinct(t *testing.T) {
 	}
 }
 
+// TestFirstFactorGivesNoSecond: whoever has the mailbox alone can't give
+// themselves a second factor for their next login, where the person has one.
+func TestFirstFactorGivesNoSecond(t *testing.T) {
+	withPhone := people{Addresses: []otp.Address{otp.RestoreAddress(otp.SMS, phone)}}
+	for name, tc := range map[string]struct {
+		options webtest.Options
+		enrol   func(s *site)
+	}{
+		"a phone in the directory": {ofPeople(policy(otp.MFAPolicy{}), withPhone), func(*site) {}},
+		"an app": {policy(otp.MFAPolicy{}), func(s *site) {
+			s.addApp(s.signInAlice(nil).Text("accessToken"))
+			s.Advance(time.Minute)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, tc.options)
+			tc.enrol(s)
+			s.wantNothingAdded(s.signInAlice(nil).Text("accessToken"))
+		})
+	}
+	t.Run("a session from before it was turned on", func(t *testing.T) {
+		s := newSite(t, policy(otp.MFAPolicy{UserToggle: true}))
+		old := s.signInAlice(nil).Text("accessToken")
+		s.toggle(s.proved("").Text("accessToken"), true).Want(http.StatusOK)
+		s.wantNothingAdded(old)
+	})
+}
+
+// wantNothingAdded wants a session refused that would add a second factor.
+func (s *site) wantNothingAdded(access string) {
+	s.Helper()
+	for _, path := range []string{"generate-recovery-code", "setup-totp", "verify-totp-setup"} {
+		body := `{}`
+		if path == "verify-totp-setup" {
+			const secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+			code, _ := otp.TOTPCode(secret, s.Now())
+			body = fmt.Sprintf(`{"secret":%q,"otp":%q}`, secret, code)
+		}
+		wantRefusal(s.Post("/auth/mfa/"+path, body, webtest.Bearer(access)...), http.StatusUnauthorized, "MFA_REQUIRED", mfaRequired)
+	}
+}
+
 // TestToggle: where it is no choice of theirs, people can't turn it off.
 func TestToggle(t *testing.T) {
 	for name, tc := range map[string]struct {
