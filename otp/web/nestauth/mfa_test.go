@@ -452,6 +452,20 @@ func (s *site) wantNothingAdded(access string) {
 	}
 }
 
+// TestTurnedOnForAllSites: what somebody has turned on holds as well for a
+// session that another site of the realm opened, which lets nobody turn it on.
+func TestTurnedOnForAllSites(t *testing.T) {
+	s := newSite(t, policy(otp.MFAPolicy{UserToggle: true}))
+	s.toggle(s.proved("").Text("accessToken"), true).Want(http.StatusOK)
+	options := policy(otp.MFAPolicy{})
+	options.Origin, options.Beside = "https://other.example.com", s.Site
+	other := newSite(t, options)
+	access := other.signInAlice(nil).Text("accessToken")
+	if !other.opens(access) || s.opens(access) {
+		t.Error("it must open the other site, and not the one where it was turned on")
+	}
+}
+
 // TestToggle: where it is no choice of theirs, people can't turn it off.
 func TestToggle(t *testing.T) {
 	for name, tc := range map[string]struct {
