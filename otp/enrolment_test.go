@@ -130,7 +130,7 @@ func TestWhatIsAddedInASession(t *testing.T) {
 		other := x
 		other.Created, other.MFA, other.MFAMethod = now.Add(tc.created), time.Time{}, ""
 		factors, err := h.Factors(t.Context(), other)
-		if err != nil || factors.TOTP != tc.want {
+		if err != nil || factors.TOTP != tc.want || len(factors.Addresses) > 0 { // a session from before goes by no less than later ones
 			t.Errorf("%s: %+v, %v", tc.name, factors, err)
 		}
 		e, err := h.enrolment(t.Context(), x.Owner)
