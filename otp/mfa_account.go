@@ -290,7 +290,8 @@ func (s *Service) ConfirmTOTP(ctx context.Context, x Session, secretText, code s
 }
 
 // RemoveTOTP removes an authenticator app of the person of a session, which
-// must have a second factor.
+// must have a second factor. No device that an app's code was typed on is
+// trusted afterwards: the app's may be the lost one.
 //
 // It returns [ErrMFAOff], [ErrPending], [ErrNoFactor] for none of theirs, or
 // [ErrUnavailable] in a [RetryError].
@@ -307,6 +308,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, x Session, id string) error {
 			return false, ErrPending
 		}
 		e.TOTP = slices.Delete(e.TOTP, i, i+1)
+		e.Devices = slices.DeleteFunc(e.Devices, func(d trustedDevice) bool { return d.Method == TOTPFactor })
 		return true, nil
 	})
 }

@@ -452,6 +452,24 @@ func (s *site) wantNothingAdded(access string) {
 	}
 }
 
+// TestRemovedAppIsNotTrusted: with an app its trusted devices go, and no others.
+func TestRemovedAppIsNotTrusted(t *testing.T) {
+	s := newSite(t, policy(otp.MFAPolicy{Required: true}))
+	first := s.proved(`,"trustDevice":true`)
+	byApp := s.trustByApp(s.addApp(first.Text("accessToken")))
+	var devices []map[string]any
+	if err := json.Unmarshal([]byte(s.Get("/auth/mfa/devices", webtest.Bearer(first.Text("accessToken"))...).Body), &devices); err != nil || len(devices) != 1 {
+		t.Fatal(devices, err)
+	}
+	s.Do(webtest.Request(http.MethodDelete, fmt.Sprint("/auth/mfa/devices/", devices[0]["id"]), "", webtest.Bearer(first.Text("accessToken"))...)).Want(http.StatusOK)
+	if a := s.signInAlice([]string{TrustHeader, byApp}); a.Fields["isRequiresMfa"] != true {
+		t.Errorf("by the app: %s", a.Body)
+	}
+	if a := s.signInAlice([]string{TrustHeader, first.Text("trustToken")}); a.Fields["isRequiresMfa"] != false {
+		t.Errorf("by e-mail: %s", a.Body)
+	}
+}
+
 // TestTurnedOnForAllSites: what somebody has turned on holds as well for a
 // session that another site of the realm opened, which lets nobody turn it on.
 func TestTurnedOnForAllSites(t *testing.T) {
