@@ -25,3 +25,18 @@ func TestNoSecondFactor(t *testing.T) {
 		t.Errorf("%v, %v", sessions, err)
 	}
 }
+
+// TestRequiredAtRefresh: a session that another site of the realm opened, which
+// demands no second factor, gets no tokens of one that does.
+func TestRequiredAtRefresh(t *testing.T) {
+	r := newRig(t, webtest.Options{})
+	strict := newRig(t, webtest.Options{
+		Origin: "https://strict.example.com",
+		Beside: r.Site,
+		Domain: func(c *otp.Config) { c.MFA = otp.MFAPolicy{Required: true} },
+	})
+	raw := r.login(t, regular, "offline_access").text("refresh_token")
+	if a := strict.post(t, "/oauth/token", refresh(regular, raw)); a.text("access_token") != "" {
+		t.Errorf("answers %s", a.outcome())
+	}
+}

@@ -11,7 +11,8 @@ import (
 
 // renew redeems a refresh token for the session that it belongs to and the
 // next one. A token that is somebody else's has leaked: the session behind it
-// is ended. Its errors are those of [otp.Service.Refresh].
+// is ended. So is one without a second factor that the site has demanded since,
+// or that another site of the realm opened, which demands none. Its errors are those of [otp.Service.Refresh].
 func (d *Dialect) renew(ctx context.Context, client Client, raw string) (otp.Verification, error) {
 	id, secret, err := token.ParseRefresh(raw)
 	if err != nil {
@@ -21,7 +22,8 @@ func (d *Dialect) renew(ctx context.Context, client Client, raw string) (otp.Ver
 	if err != nil {
 		return otp.Verification{}, err
 	}
-	if v.Session.Client != client.ID {
+	lacksFactor := v.Session.MFA.IsZero() && d.Service.DemandsFactor(v.Session)
+	if v.Session.Client != client.ID || lacksFactor {
 		if err := d.Service.SignOut(ctx, v.Session.ID, v.Session.Expires); err != nil {
 			return otp.Verification{}, err
 		}

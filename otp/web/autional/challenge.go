@@ -22,9 +22,11 @@ func (d *dialect) challengeLifetime() time.Duration {
 	return max(d.Code.Lifetime, d.Code.SMSLifetime)
 }
 
-// lacksFactor reports whether a second factor is demanded of a session's
-// person that the session hasn't proved.
-func lacksFactor(x otp.Session) bool { return x.Person.MFA && x.MFA.IsZero() }
+// lacksFactor reports whether a second factor is demanded of a session, or of
+// its person, that the session hasn't proved.
+func (d *dialect) lacksFactor(x otp.Session) bool {
+	return x.MFA.IsZero() && (x.Person.MFA || d.Service.DemandsFactor(x))
+}
 
 // challenge is the answer to a login that a second factor is demanded of. It
 // has no tokens, and says nothing of who it is.

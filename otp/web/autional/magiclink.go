@@ -186,7 +186,7 @@ func isFrontPage(text string) bool {
 }
 
 func (d *dialect) linkFragment(r *http.Request, v otp.Verification) url.Values {
-	if lacksFactor(v.Session) {
+	if d.lacksFactor(v.Session) {
 		return url.Values{"requires_mfa": {"true"}}
 	}
 	t, err := d.issue(r.Context(), v)

@@ -57,7 +57,7 @@ func (d *dialect) refresh(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if lacksFactor(v.Session) { // it is demanded since: another login proves it
+	if d.lacksFactor(v.Session) { // it is demanded since: another login proves it
 		if err := d.Service.SignOut(r.Context(), v.Session.ID, v.Session.Expires); err != nil {
 			return err
 		}

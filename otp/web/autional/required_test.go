@@ -31,3 +31,16 @@ func TestRequiredOfEverybody(t *testing.T) {
 		t.Error("the challenge opens the app")
 	}
 }
+
+// TestRequiredAtRefresh: a session that another site of the realm opened, which
+// demands no second factor, gets no tokens of one that does.
+func TestRequiredAtRefresh(t *testing.T) {
+	s := newSite(t, webtest.Options{})
+	strict := newSite(t, webtest.Options{
+		Origin: "https://strict.example.com",
+		Beside: s.Site,
+		Domain: func(c *otp.Config) { c.MFA = otp.MFAPolicy{Required: true} },
+	})
+	first := s.refresh(s.signIn(alice).Text("refresh_token")).Want(http.StatusOK)
+	strict.refresh(first.Text("refresh_token")).Want(http.StatusUnauthorized)
+}
