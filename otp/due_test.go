@@ -52,7 +52,7 @@ func TestWhatBecomesOfASession(t *testing.T) {
 				}
 				return
 			}
-			if v.Session.Pending != tc.pending || (v.Refresh != "") != tc.renewable || v.Session.Enrolled != (tc.enrolled && tc.policy.UserToggle) {
+			if v.Session.Pending != tc.pending || (v.Refresh != "") != tc.renewable || v.Session.Enrolled != tc.enrolled {
 				t.Errorf("pending %v, refresh %q, enrolled %v", v.Session.Pending, v.Refresh, v.Session.Enrolled)
 			}
 			if _, err := h.Current(t.Context(), v.Session); errors.Is(err, ErrPending) != tc.pending || errors.Is(err, ErrNoSession) != tc.pending {

@@ -51,11 +51,12 @@ func (f Factors) First(c Channel) (Address, bool) {
 // Factors returns what can prove a second factor for a session, of the site's
 // methods: the person's addresses of the other channel, then their other ones,
 // by what the directory says now, and their authenticator app. Only where there
-// is none of these it is the address of the session itself. Where factors must
-// be distinct, none is of the session's channel. Addresses that no message can
-// be sent to, or that are denied, are none; an address needn't be allowed to
-// sign in. Where nothing is left it returns none. It returns [ErrUnavailable]
-// in a [RetryError] where the directory or the store can't tell.
+// is none of these, nor an app that proves later sessions alone, it is the
+// address of the session itself. Where factors must be distinct, none is of the
+// session's channel. Addresses that no message can be sent to, or that are
+// denied, are none; an address needn't be allowed to sign in. Where nothing is
+// left it returns none. It returns [ErrUnavailable] in a [RetryError] where the
+// directory or the store can't tell.
 func (s *Service) Factors(ctx context.Context, x Session) (Factors, error) {
 	var person Person
 	if s.directory != nil {
@@ -69,12 +70,13 @@ func (s *Service) Factors(ctx context.Context, x Session) (Factors, error) {
 		person = p
 	}
 	var f Factors
+	hasApp := false
 	if s.offers(TOTPFactor) {
 		e, err := s.enrolment(ctx, x.Owner)
 		if err != nil {
 			return Factors{}, err
 		}
-		f.TOTP = e.hasTOTP(x)
+		f.TOTP, hasApp = e.hasTOTP(x), len(e.TOTP) > 0
 	}
 	var same []Address
 	for _, a := range person.Addresses {
@@ -87,7 +89,7 @@ func (s *Service) Factors(ctx context.Context, x Session) (Factors, error) {
 		}
 	}
 	f.Addresses = append(f.Addresses, same...)
-	if len(f.Addresses) == 0 && !f.TOTP && s.mayProve(x.Address, x, person.Groups) {
+	if len(f.Addresses) == 0 && !hasApp && s.mayProve(x.Address, x, person.Groups) {
 		f.Addresses = []Address{x.Address}
 	}
 	return f, nil
@@ -228,7 +230,7 @@ func (s *Service) Elevate(ctx context.Context, x Session, r ElevateRequest) (Ver
 		if err != nil {
 			return Verification{}, err
 		}
-		elevated.Enrolled = s.mfa.UserToggle && e.Enabled
+		elevated.Enrolled = e.Enabled
 	}
 	v, err := s.judge(ctx, r.presented(x), guess, elevated)
 	if err != nil {

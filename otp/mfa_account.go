@@ -100,6 +100,31 @@ func (s *Service) SetMFA(ctx context.Context, x Session, on bool) error {
 	})
 }
 
+// mayAdd returns [ErrPending] for a session without a second factor whose person
+// has one to prove, or has turned them on: whoever has got hold of the first one
+// alone would give themselves the second for their next login.
+func (s *Service) mayAdd(ctx context.Context, x Session) error {
+	if !x.MFA.IsZero() {
+		return nil
+	}
+	factors, err := s.Factors(ctx, x)
+	if err != nil {
+		return err
+	}
+	isOther := func(a Address) bool { return !sameMailbox(a, x.Address) }
+	if factors.TOTP || slices.ContainsFunc(factors.Addresses, isOther) {
+		return ErrPending
+	}
+	if !s.mfa.UserToggle {
+		return nil
+	}
+	e, err := s.enrolment(ctx, x.Owner)
+	if err == nil && e.Enabled {
+		err = ErrPending // the session may be older than their choice
+	}
+	return err
+}
+
 // Recovery codes: ten, each of 160 random bits.
 const (
 	recoveryCodes = 10
@@ -116,10 +141,14 @@ func IsRecoveryCode(text string) bool {
 // good once. Those from before are worth nothing any more. Made in a session
 // without a second factor they prove none for sessions that began before.
 //
-// It returns [ErrMFAOff], or [ErrUnavailable] in a [RetryError].
+// It returns [ErrMFAOff], [ErrPending] where the person has a second factor that
+// the session lacks, or [ErrUnavailable] in a [RetryError].
 func (s *Service) NewRecoveryCodes(ctx context.Context, x Session) ([]string, error) {
 	if s.mfa.Off {
 		return nil, ErrMFAOff
+	}
+	if err := s.mayAdd(ctx, x); err != nil {
+		return nil, err
 	}
 	codes, tags := make([]string, recoveryCodes), make([]Tag, recoveryCodes)
 	for i := range codes {
@@ -171,10 +200,14 @@ func setupSlot(x Session, secret []byte) string {
 // session. label is what the app shows; empty: their address. name is what the
 // person calls the app. Nothing comes of it before [Service.ConfirmTOTP].
 //
-// It returns [ErrMFAOff], [ErrNoFactor] where the site has no such method, or
+// It returns [ErrMFAOff], [ErrNoFactor] where the site has no such method,
+// [ErrPending] where the person has a second factor that the session lacks, or
 // [ErrUnavailable] in a [RetryError].
 func (s *Service) StartTOTP(ctx context.Context, x Session, label, name string) (TOTPSetup, error) {
 	if err := s.hasTOTP(); err != nil {
+		return TOTPSetup{}, err
+	}
+	if err := s.mayAdd(ctx, x); err != nil {
 		return TOTPSetup{}, err
 	}
 	secret := newTOTPSecret()
@@ -207,10 +240,13 @@ func (s *Service) hasTOTP() error {
 // which has shown by a code that it has it. Added in a session without a second
 // factor it proves none for sessions that began before.
 //
-// It returns [ErrMFAOff], [ErrNoFactor], [ErrWrong], [ErrFull], or
+// It returns [ErrMFAOff], [ErrNoFactor], [ErrPending], [ErrWrong], [ErrFull], or
 // [ErrUnavailable] in a [RetryError].
 func (s *Service) ConfirmTOTP(ctx context.Context, x Session, secretText, code string) error {
 	if err := s.hasTOTP(); err != nil {
+		return err
+	}
+	if err := s.mayAdd(ctx, x); err != nil {
 		return err
 	}
 	now := s.now()
@@ -254,7 +290,8 @@ func (s *Service) ConfirmTOTP(ctx context.Context, x Session, secretText, code s
 }
 
 // RemoveTOTP removes an authenticator app of the person of a session, which
-// must have a second factor.
+// must have a second factor. No device that an app's code was typed on is
+// trusted afterwards: the app's may be the lost one.
 //
 // It returns [ErrMFAOff], [ErrPending], [ErrNoFactor] for none of theirs, or
 // [ErrUnavailable] in a [RetryError].
@@ -271,6 +308,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, x Session, id string) error {
 			return false, ErrPending
 		}
 		e.TOTP = slices.Delete(e.TOTP, i, i+1)
+		e.Devices = slices.DeleteFunc(e.Devices, func(d trustedDevice) bool { return d.Method == TOTPFactor })
 		return true, nil
 	})
 }

@@ -79,24 +79,24 @@ func (s *Service) offers(m FactorMethod) bool {
 // DemandsFactor reports whether a second factor is demanded of a session
 // wherever it is used: of every one, or because the person has turned it on.
 // What the directory demands stands in the session's Person.
-func (s *Service) DemandsFactor(x Session) bool { return s.mfa.Required || x.Enrolled }
+func (s *Service) DemandsFactor(x Session) bool {
+	return s.mfa.Required || s.mfa.UserToggle && x.Enrolled
+}
 
 // prepareFactor sets what a session that is to be opened knows of second
 // factors: whether its person has turned them on, and the one that a trusted
 // device proved before. due says that one is yet to be proved.
 func (s *Service) prepareFactor(ctx context.Context, x *Session, p Presented) (due bool, err error) {
-	demanded := s.mfa.Required || x.Person.MFA
-	trust, plausible := s.trustTags(x.Owner, p.Trust)
-	if s.mfa.UserToggle || demanded && plausible {
-		e, err := s.enrolment(ctx, x.Owner)
-		if err != nil {
-			return false, err
-		}
-		x.Enrolled = s.mfa.UserToggle && e.Enabled
-		demanded = demanded || x.Enrolled
-		if d, ok := e.trusted(trust, s.now()); demanded && ok && s.stillCounts(d.Method, x.Address) {
-			x.MFA, x.MFAMethod = timeOf(d.Proved), string(d.Method)
-		}
+	// A session of a site that lets nobody turn them on may be used at another.
+	e, err := s.enrolment(ctx, x.Owner)
+	if err != nil {
+		return false, err
+	}
+	x.Enrolled = e.Enabled
+	demanded := x.Person.MFA || s.DemandsFactor(*x)
+	trust, _ := s.trustTags(x.Owner, p.Trust)
+	if d, ok := e.trusted(trust, s.now()); demanded && ok && s.stillCounts(d.Method, x.Address) {
+		x.MFA, x.MFAMethod = timeOf(d.Proved), string(d.Method)
 	}
 	return demanded && x.MFA.IsZero(), nil
 }

@@ -67,7 +67,7 @@ func (s *Service) elevateByRecord(ctx context.Context, x Session, r ElevateReque
 		return Verification{}, err
 	}
 	elevated := s.continued(x, guess.Handle, m, r)
-	elevated.Enrolled = s.mfa.UserToggle && e.Enabled
+	elevated.Enrolled = e.Enabled
 	v, err := s.judgeRecord(ctx, r.presented(x), guess, elevated)
 	if err != nil {
 		return Verification{}, err

@@ -410,6 +410,80 @@ func TestDistinct(t *testing.T) {
 	}
 }
 
+// TestFirstFactorGivesNoSecond: whoever has the mailbox alone can't give
+// themselves a second factor for their next login, where the person has one.
+func TestFirstFactorGivesNoSecond(t *testing.T) {
+	withPhone := people{Addresses: []otp.Address{otp.RestoreAddress(otp.SMS, phone)}}
+	for name, tc := range map[string]struct {
+		options webtest.Options
+		enrol   func(s *site)
+	}{
+		"a phone in the directory": {ofPeople(policy(otp.MFAPolicy{}), withPhone), func(*site) {}},
+		"an app": {policy(otp.MFAPolicy{}), func(s *site) {
+			s.addApp(s.signInAlice(nil).Text("accessToken"))
+			s.Advance(time.Minute)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, tc.options)
+			tc.enrol(s)
+			s.wantNothingAdded(s.signInAlice(nil).Text("accessToken"))
+		})
+	}
+	t.Run("a session from before it was turned on", func(t *testing.T) {
+		s := newSite(t, policy(otp.MFAPolicy{UserToggle: true}))
+		old := s.signInAlice(nil).Text("accessToken")
+		s.toggle(s.proved("").Text("accessToken"), true).Want(http.StatusOK)
+		s.wantNothingAdded(old)
+	})
+}
+
+// wantNothingAdded wants a session refused that would add a second factor.
+func (s *site) wantNothingAdded(access string) {
+	s.Helper()
+	for _, path := range []string{"generate-recovery-code", "setup-totp", "verify-totp-setup"} {
+		body := `{}`
+		if path == "verify-totp-setup" {
+			const secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+			code, _ := otp.TOTPCode(secret, s.Now())
+			body = fmt.Sprintf(`{"secret":%q,"otp":%q}`, secret, code)
+		}
+		wantRefusal(s.Post("/auth/mfa/"+path, body, webtest.Bearer(access)...), http.StatusUnauthorized, "MFA_REQUIRED", mfaRequired)
+	}
+}
+
+// TestRemovedAppIsNotTrusted: with an app its trusted devices go, and no others.
+func TestRemovedAppIsNotTrusted(t *testing.T) {
+	s := newSite(t, policy(otp.MFAPolicy{Required: true}))
+	first := s.proved(`,"trustDevice":true`)
+	byApp := s.trustByApp(s.addApp(first.Text("accessToken")))
+	var devices []map[string]any
+	if err := json.Unmarshal([]byte(s.Get("/auth/mfa/devices", webtest.Bearer(first.Text("accessToken"))...).Body), &devices); err != nil || len(devices) != 1 {
+		t.Fatal(devices, err)
+	}
+	s.Do(webtest.Request(http.MethodDelete, fmt.Sprint("/auth/mfa/devices/", devices[0]["id"]), "", webtest.Bearer(first.Text("accessToken"))...)).Want(http.StatusOK)
+	if a := s.signInAlice([]string{TrustHeader, byApp}); a.Fields["isRequiresMfa"] != true {
+		t.Errorf("by the app: %s", a.Body)
+	}
+	if a := s.signInAlice([]string{TrustHeader, first.Text("trustToken")}); a.Fields["isRequiresMfa"] != false {
+		t.Errorf("by e-mail: %s", a.Body)
+	}
+}
+
+// TestTurnedOnForAllSites: what somebody has turned on holds as well for a
+// session that another site of the realm opened, which lets nobody turn it on.
+func TestTurnedOnForAllSites(t *testing.T) {
+	s := newSite(t, policy(otp.MFAPolicy{UserToggle: true}))
+	s.toggle(s.proved("").Text("accessToken"), true).Want(http.StatusOK)
+	options := policy(otp.MFAPolicy{})
+	options.Origin, options.Beside = "https://other.example.com", s.Site
+	other := newSite(t, options)
+	access := other.signInAlice(nil).Text("accessToken")
+	if !other.opens(access) || s.opens(access) {
+		t.Error("it must open the other site, and not the one where it was turned on")
+	}
+}
+
 // TestToggle: where it is no choice of theirs, people can't turn it off.
 func TestToggle(t *testing.T) {
 	for name, tc := range map[string]struct {

@@ -99,9 +99,10 @@ func TestAuthenticatorAppOnPage(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// The app proves nothing for the session that it was added in.
-	if got := first.get(mfa + "?return_to=%2Fvault").buttons(t); !slices.Equal(got, []string{"Send a code to j***@example.com"}) {
-		t.Errorf("buttons %q", got)
+	// The app proves nothing for the session that it was added in, nor does
+	// the mailbox that signs in, beside an app: the way is to sign in anew.
+	if a := first.get(mfa + "?return_to=%2Fvault"); a.Status != http.StatusForbidden {
+		t.Errorf("%d", a.Status)
 	}
 	s.Advance(time.Minute)
 	b := s.browser()
