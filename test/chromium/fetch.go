@@ -18,11 +18,11 @@ const (
 	launcher = "run"
 	script   = `#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
-for dir in "$here"/root/usr/lib/*-linux-* "$here"/root/usr/lib/*-linux-*/pulseaudio "$here"/root/lib/*-linux-*; do
+for dir in "$here"/files/usr/lib/*-linux-* "$here"/files/usr/lib/*-linux-*/pulseaudio "$here"/files/lib/*-linux-*; do
 	LD_LIBRARY_PATH="$LD_LIBRARY_PATH${LD_LIBRARY_PATH:+:}$dir"
 done
 export LD_LIBRARY_PATH
-exec "$here/root/usr/lib/chromium/chromium" "$@"
+exec "$here/files/usr/lib/chromium/chromium" "$@"
 `
 )
 
@@ -40,7 +40,7 @@ func fetch(ctx context.Context, dir string) error {
 	}
 	defer os.RemoveAll(work)
 	debs, filled := filepath.Join(work, "debs"), filepath.Join(work, "filled")
-	for _, d := range []string{debs, filepath.Join(filled, "root")} {
+	for _, d := range []string{debs, filepath.Join(filled, "files")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func fetch(ctx context.Context, dir string) error {
 		return err
 	}
 	for _, archive := range archives {
-		if _, err := run(ctx, work, "dpkg", "-x", archive, filepath.Join(filled, "root")); err != nil {
+		if _, err := run(ctx, work, "dpkg", "-x", archive, filepath.Join(filled, "files")); err != nil {
 			return err
 		}
 	}
