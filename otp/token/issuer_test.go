@@ -28,6 +28,7 @@ const host = "app.example.com"
 func TestAccess(t *testing.T) {
 	i, _ := newIssuer(t, host)
 	x := testSession(t)
+	i.now = func() time.Time { return x.Created }
 	raw, err := i.SignAccess(t.Context(), x, 10*time.Minute, map[string]any{"sub": "email|jane", "scope": "openid"})
 	if err != nil {
 		t.Fatal(err)
