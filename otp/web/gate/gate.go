@@ -36,7 +36,8 @@ type Config struct {
 	// get ours.
 	TokenCookies []string
 	// TrustCookie is the name of the one in which they keep that their device
-	// is trusted, or empty. The app doesn't get ours either.
+	// is trusted, and of the header of clients without cookies; or empty. The
+	// app doesn't get ours either.
 	TrustCookie string
 	// HiddenCookies are names of further cookies of ours that the app has no
 	// business with.
@@ -140,6 +141,9 @@ func (g *Gate) pass(w http.ResponseWriter, r *http.Request, x otp.Session, next 
 		g.OnIdentity(r, x)
 	}
 	hideCookies(r.Header, g.isOurCookie)
+	if g.isOurCookie(g.TrustCookie, r.Header.Get(g.TrustCookie)) {
+		r.Header.Del(g.TrustCookie)
+	}
 	return next(w, r)
 }
 

@@ -210,7 +210,7 @@ func TestErrorsAreAnnounced(t *testing.T) {
 
 func TestFailHidesInternals(t *testing.T) {
 	s := newSite(t)
-	api := New(s.pages)
+	api := NewPages(s.pages).API()
 	w := httptest.NewRecorder()
 	api.Fail(w, httptest.NewRequest(http.MethodPost, login, nil), http.ErrAbortHandler)
 	a := answer{webtest.Answer{TB: t, Status: w.Code, Body: w.Body.String()}}

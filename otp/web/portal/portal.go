@@ -65,9 +65,6 @@ func MFAPath(path string) string { return path + "/mfa" }
 // link.
 func LinkPath(path string) string { return path + "/link?" + tokenField + "=" }
 
-// New returns the pages as an API of a site.
-func New(c Config) wire.API { return NewPages(c).API() }
-
 // NewPages returns the pages of a site.
 func NewPages(c Config) Pages {
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))

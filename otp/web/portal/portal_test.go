@@ -65,7 +65,7 @@ func newSiteIn(t testing.TB, options webtest.Options, settings ...setting) *site
 	}
 	s.Site = webtest.New(t, options, func(w *webtest.Site) wire.API {
 		s.pages.Gate, s.pages.Logger = w.Gate, w.Logger
-		api := New(s.pages)
+		api := NewPages(s.pages).API()
 		w.Gate.FailPage = api.Fail
 		return api
 	})

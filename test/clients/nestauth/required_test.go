@@ -41,6 +41,12 @@ func TestRequired(t *testing.T) {
 	if !strings.Contains(echo.Body, "Cookie: theirs=1; more=2\r\n") {
 		t.Errorf("the app gets\n%s", echo.Body)
 	}
+	if echo := j.rig.Get("/", "nest_auth_device_trust", full["trustToken"].(string)); strings.Contains(echo.Body, full["trustToken"].(string)) {
+		t.Errorf("the app gets the header with our trust token: %s", echo.Body)
+	}
+	if echo := j.rig.Get("/", "nest_auth_device_trust", "theirs"); !strings.Contains(echo.Body, ": theirs") {
+		t.Errorf("the app doesn't get its own header: %s", echo.Body)
+	}
 	if echo := j.rig.Get("/", "Cookie", "nest_auth_device_trust=theirs"); !strings.Contains(echo.Body, "nest_auth_device_trust=theirs") {
 		t.Errorf("the app doesn't get its own:\n%s", echo.Body)
 	}
