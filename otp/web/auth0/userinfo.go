@@ -11,15 +11,16 @@ import (
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
-// serveUserinfo answers GET and POST /userinfo: what the access token's scope
-// covers, and nothing without openid.
+// serveUserinfo answers GET and POST /userinfo (OpenID Connect Core §5.3): what
+// the access token's scope covers, and nothing without openid. A token for an
+// API alone, which hasn't this address among its audiences, is as good as none.
 func (d *Dialect) serveUserinfo(w http.ResponseWriter, r *http.Request) error {
 	bearer := wire.Bearer(r)
 	if bearer == "" {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		return errUnauthorized
 	}
-	x, err := d.Issuer.Authenticate(r.Context(), bearer)
+	x, err := d.Issuer.AuthenticateFor(r.Context(), bearer, d.userinfoURL(), d.Issuer.URL())
 	if err == nil && d.lacksFactor(x) {
 		err = otp.ErrPending
 	}
