@@ -154,7 +154,7 @@ func (i *Issuer) Sign(ctx context.Context, typ Type, claims map[string]any) (str
 
 // SignBySecret returns a JWT as [Issuer.Sign] does, signed with HS256 by a
 // secret that its reader has too: it proves nothing to anybody else, and
-// [Issuer.Parse] takes none of these.
+// [Issuer.Parse] takes none of these, but [Issuer.ParseBySecret].
 func (i *Issuer) SignBySecret(secret []byte, typ Type, claims map[string]any) (string, error) {
 	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
 	return i.signWith(jose.SigningKey{Algorithm: jose.HS256, Key: secret}, options, claims)
@@ -253,12 +253,9 @@ func (i *Issuer) parseAccess(ctx context.Context, raw string) (otp.Session, map[
 // token's other headers are not looked at (RFC 8725 §3.1). An access token may
 // be of another site of the realm, all others are this site's own.
 func (i *Issuer) Parse(ctx context.Context, typ Type, raw string) (map[string]any, error) {
-	if len(raw) > MaxLength || strings.Count(raw, ".") != 2 || strings.ContainsAny(raw, " \t\r\n") {
-		return nil, ErrInvalid
-	}
-	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := parseCompact(raw, jose.RS256)
 	if err != nil {
-		return nil, ErrInvalid
+		return nil, err
 	}
 	key, err := i.keys.current(ctx)
 	if err != nil {
@@ -272,6 +269,42 @@ func (i *Issuer) Parse(ctx context.Context, typ Type, raw string) (map[string]an
 	if err != nil {
 		return nil, ErrInvalid
 	}
+	return i.claimsOf(typ, payload)
+}
+
+// ParseBySecret is [Issuer.Parse] for a JWT of [Issuer.SignBySecret], which is
+// of this site.
+func (i *Issuer) ParseBySecret(secret []byte, typ Type, raw string) (map[string]any, error) {
+	signed, err := parseCompact(raw, jose.HS256)
+	if err != nil {
+		return nil, err
+	}
+	if typ == Access || len(secret) == 0 || signed.Signatures[0].Protected.ExtraHeaders[jose.HeaderType] != string(typ) {
+		return nil, ErrInvalid
+	}
+	payload, err := signed.Verify(secret)
+	if err != nil {
+		return nil, ErrInvalid
+	}
+	return i.claimsOf(typ, payload)
+}
+
+// parseCompact reads a JWT that is signed with an algorithm, and doesn't verify
+// it.
+func parseCompact(raw string, algorithm jose.SignatureAlgorithm) (*jose.JSONWebSignature, error) {
+	if len(raw) > MaxLength || strings.Count(raw, ".") != 2 || strings.ContainsAny(raw, " \t\r\n") {
+		return nil, ErrInvalid
+	}
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{algorithm})
+	if err != nil {
+		return nil, ErrInvalid
+	}
+	return signed, nil
+}
+
+// claimsOf reads what was verified, and judges who issued it and until when it
+// holds.
+func (i *Issuer) claimsOf(typ Type, payload []byte) (map[string]any, error) {
 	var claims map[string]any
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		return nil, ErrInvalid
