@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
 // finish answers a browser that is signed in by x with what the client asked
@@ -181,6 +182,16 @@ func (d *Dialect) refuseBrowser(w http.ResponseWriter, r *http.Request, err erro
 	}
 	d.Logger.Warn("a client's request can't be answered", slog.String("api", Name), slog.String("path", r.URL.Path), slog.String("because_of", answer.Code))
 	d.Pages.RefuseClient(w, r, answer.Description)
+	return nil
+}
+
+// ownPage refuses a form that isn't of a page of this site, which is where people
+// are asked. The origins that may call the API may not answer for them: they
+// could sign their visitors in as somebody else.
+func (d *Dialect) ownPage(r *http.Request) error {
+	if wire.JudgeOrigin(r, d.Service.PublicURL().String(), nil) == wire.Foreign {
+		return wire.ErrCrossSite
+	}
 	return nil
 }
 
