@@ -5,6 +5,7 @@ package auth0
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"html"
 	"maps"
 	"net/http"
@@ -522,12 +523,44 @@ func TestTicket(t *testing.T) {
 		}
 	})
 	t.Run("another browser", func(t *testing.T) {
-		victim := r.signedInVisitor(t, r.newEmail())
-		before := victim.cookies["__Host-otp"]
+		for site, want := range map[string]string{"same-site": "access_denied", "cross-site": ""} {
+			victim := r.signedInVisitor(t, r.newEmail())
+			before := victim.cookies["__Host-otp"]
+			attacker := r.visitor(t)
+			ticket := ticketOf(attacker, site)
+			request := with(codeRequest(pkceSPA), "login_ticket", ticket)
+			values := victim.get(authorizeURL(request)).answered(t, callback, "?")
+			if values.Get("error") != want || values.Has("code") != (want == "") {
+				t.Errorf("%s: the client gets %v", site, values)
+			}
+			if victim.cookies["__Host-otp"] != before || !victim.signedIn() {
+				t.Errorf("%s: somebody else's ticket has replaced the session", site)
+			}
+			if attacker.get(authorizeURL(request)).answered(t, callback, "?").Has("code") {
+				t.Errorf("%s: the ticket is good once more", site)
+			}
+		}
+	})
+	t.Run("stolen", func(t *testing.T) {
 		ticket := ticketOf(r.visitor(t), "same-site")
-		victim.get(authorizeURL(with(codeRequest(pkceSPA), "login_ticket", ticket))).answered(t, callback, "?")
-		if victim.cookies["__Host-otp"] != before || !victim.signedIn() {
-			t.Error("somebody else's ticket has replaced the session")
+		owner := otp.RestoreAddress(otp.Email, fmt.Sprintf("person%d@example.org", r.people))
+		r.visitor(t).get(authorizeURL(with(codeRequest(pkceSPA), "login_ticket", ticket)))
+		sessions, err := r.Service.Sessions(t.Context(), otp.Subject(r.Service.Realm(), owner))
+		if err != nil || len(sessions) != 0 {
+			t.Errorf("its session lives on: %v, %v", sessions, err)
+		}
+	})
+	t.Run("of an ended session", func(t *testing.T) {
+		v := r.signedInVisitor(t, r.newEmail())
+		before := v.cookies["__Host-otp"]
+		ticket := ticketOf(v, "same-site")
+		address := otp.RestoreAddress(otp.Email, fmt.Sprintf("person%d@example.org", r.people))
+		if err := r.Service.SignOutEverywhere(t.Context(), otp.Subject(r.Service.Realm(), address), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		values := v.get(authorizeURL(with(codeRequest(pkceSPA), "login_ticket", ticket))).answered(t, callback, "?")
+		if values.Get("error") != "access_denied" || v.cookies["__Host-otp"] != before || !v.signedIn() {
+			t.Errorf("the client gets %v; the browser's own session is gone: %t", values, !v.signedIn())
 		}
 	})
 }
