@@ -89,7 +89,7 @@ func TestAuthorize(t *testing.T) {
 				t.Errorf("status %d", answer.Status)
 			}
 			values := answer.answered(t, client.Callbacks[0], "?")
-			if values.Get("state") != "s t" || len(values) != 2 {
+			if values.Get("state") != "s t" || values.Get("iss") != webtest.Origin+"/" || len(values) != 3 {
 				t.Errorf("the client gets %v", slicesOf(values))
 			}
 			tokens := r.post(t, tokenPath, codeGrant(client, values.Get("code")))
@@ -270,7 +270,7 @@ func TestAuthorizeRefusals(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			values := r.visitor(t).get(authorizeURL(test.request)).answered(t, callback, test.separator)
-			if values.Get("error") != test.want || values.Get("state") != "s t" || values.Get("error_description") == "" || values.Has("code") {
+			if values.Get("error") != test.want || values.Get("state") != "s t" || values.Get("iss") != webtest.Origin+"/" || values.Get("error_description") == "" || values.Has("code") {
 				t.Errorf("the client gets %v", values)
 			}
 		})
@@ -361,12 +361,13 @@ func TestResponseModes(t *testing.T) {
 	}
 	post := v.get(authorizeURL(with(request, "response_mode", "form_post")))
 	action, form := post.formOf(t)
-	if action != callback || form.Get("state") != request.Get("state") || form.Get("code") == "" {
+	if action != callback || form.Get("state") != request.Get("state") || form.Get("iss") != webtest.Origin+"/" || form.Get("code") == "" {
 		t.Errorf("form_post to %s: %v", action, form)
 	}
 	message := v.get(authorizeURL(with(with(request, "response_mode", "web_message"), "prompt", "none")))
 	data := regexp.MustCompile(`data-target="([^"]*)" data-response="([^"]*)"`).FindStringSubmatch(message.Body)
-	if data == nil || data[1] != spaOrigin || !strings.Contains(html.UnescapeString(data[2]), `"code":"`) {
+	if data == nil || data[1] != spaOrigin || !strings.Contains(html.UnescapeString(data[2]), `"code":"`) ||
+		!strings.Contains(html.UnescapeString(data[2]), `"iss":"`+webtest.Origin+`/"`) {
 		t.Errorf("web_message: %s", message.Body)
 	}
 	if policy := message.Header.Get("Content-Security-Policy"); !strings.HasSuffix(policy, "frame-ancestors "+spaOrigin) {

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -36,7 +37,11 @@ func (d *Dialect) finish(w http.ResponseWriter, r *http.Request, a authorization
 		return
 	}
 	values, err := d.yield(r, a, x)
-	if err != nil {
+	switch {
+	case errors.Is(err, otp.ErrNoSession): // it has ended meanwhile
+		d.refuseClient(w, r, a, errLoginRequired)
+		return
+	case err != nil:
 		d.refuseClient(w, r, a, err)
 		return
 	}
@@ -56,11 +61,15 @@ func (d *Dialect) refuseClient(w http.ResponseWriter, r *http.Request, a authori
 	d.respond(w, r, a, url.Values{"error": {answer.Code}, "error_description": {answer.Description}})
 }
 
-// respond sends values to the client, with its state.
+// respond sends values to the client, with its state and, for clients of several
+// servers, who has sent them (RFC 9207 §2).
 func (d *Dialect) respond(w http.ResponseWriter, r *http.Request, a authorization, values url.Values) {
 	if a.target == nil {
 		redirect(w, r, "/")
 		return
+	}
+	if len(values) > 0 { // else nothing was asked for
+		values.Set("iss", d.Issuer.URL())
 	}
 	if a.State != "" {
 		values.Set("state", a.State)
