@@ -63,14 +63,17 @@ type grantDetails struct {
 const maxGrantLifetime = 10 * time.Minute
 
 // Grant returns the code of a new grant for who has a session. It returns
-// [ErrNoSession] where that doesn't hold, or [ErrUnavailable] in a
-// [RetryError].
+// [ErrNoSession] where that doesn't hold, [ErrPending] where it lacks a second
+// factor that is demanded of it, or [ErrUnavailable] in a [RetryError].
 func (s *Service) Grant(ctx context.Context, x Session, r GrantRequest) (code string, err error) {
 	if r.Lifetime <= 0 || r.Lifetime > maxGrantLifetime {
 		return "", errors.New("a grant lives for up to 10 minutes")
 	}
 	if x, err = s.Current(ctx, x); err != nil {
 		return "", err
+	}
+	if s.lacksFactor(x) {
+		return "", ErrPending
 	}
 	g := Grant{
 		Dialect: r.Dialect,
@@ -179,7 +182,7 @@ func (s *Service) RedeemGrant(ctx context.Context, g Grant, p Presented) (Verifi
 	if err != nil {
 		return Verification{}, err
 	}
-	if parent.MFA.IsZero() && (parent.Person.MFA || s.DemandsFactor(parent)) {
+	if s.lacksFactor(parent) {
 		return Verification{}, ErrPending
 	}
 	next := parent
@@ -205,6 +208,12 @@ func (s *Service) RedeemGrant(ctx context.Context, g Grant, p Presented) (Verifi
 		return Verification{}, err
 	}
 	return v, s.outlives(ctx, parent, v.Session)
+}
+
+// lacksFactor reports whether a second factor is demanded that a session, as it
+// is now, hasn't proved: by the directory, the site or the person's own choice.
+func (s *Service) lacksFactor(x Session) bool {
+	return x.MFA.IsZero() && (x.Person.MFA || s.DemandsFactor(x))
 }
 
 // outlives ends a session that was opened for another one, where that one was

@@ -130,6 +130,47 @@ func TestGrantRefusals(t *testing.T) {
 	}
 }
 
+// TestGrantPending: nothing is granted to a session that lacks a second factor
+// which is demanded of it, nor redeemed where that came later.
+func TestGrantPending(t *testing.T) {
+	demanding := &fakeDirectory{people: map[string]Person{"jane@example.com": {MFA: true}}}
+	for name, test := range map[string]struct {
+		edit     func(*Config)
+		enrolled bool
+	}{
+		"the site":      {func(c *Config) { c.MFA.Required = true }, false},
+		"the person":    {func(c *Config) { c.MFA.UserToggle = true }, true},
+		"the directory": {func(c *Config) { c.Directory = demanding }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, before := newHouse(t, test.edit), newHouse(t, nil)
+			x := before.signedIn(t, "jane@example.com")
+			x.Enrolled = test.enrolled
+			if _, err := h.Grant(t.Context(), x, grantRequest()); !errors.Is(err, ErrPending) || len(h.store.starts) > 0 {
+				t.Errorf("granted: %v", err)
+			}
+			if _, err := h.Derive(t.Context(), x, "auth0", "page", Presented{Lifetime: time.Hour}); !errors.Is(err, ErrPending) {
+				t.Errorf("derived: %v", err)
+			}
+			code, err := before.Grant(t.Context(), x, grantRequest())
+			if err != nil {
+				t.Fatal(err)
+			}
+			g, err := h.OpenGrant(code)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.RedeemGrant(t.Context(), g, Presented{Lifetime: time.Hour}); !errors.Is(err, ErrPending) || len(h.store.verifies) > 0 {
+				t.Errorf("redeemed: %v", err)
+			}
+			x.MFA = x.Created
+			if _, err := h.Grant(t.Context(), x, grantRequest()); err != nil {
+				t.Errorf("with the factor: %v", err)
+			}
+		})
+	}
+}
+
 // TestTry asks the store with no session to open.
 func TestTry(t *testing.T) {
 	h := newHouse(t, nil)

@@ -85,8 +85,13 @@ func (a *authorization) check(d *Dialect) (err error) {
 		return badRequest("invalid_request", "Unsupported response_mode: "+a.ResponseMode)
 	case a.ResponseMode == modeQuery && a.yieldsTokens():
 		return badRequest("invalid_request", "response_mode query isn't for tokens") // they would be in logs
-	case a.ResponseMode == modeWebMessage && !a.isWeb():
-		return badRequest("invalid_request", "response_mode web_message needs a callback on the web")
+	case a.needsWeb() && !a.isWeb():
+		return badRequest("invalid_request", "response_mode "+a.ResponseMode+" needs a callback on the web")
+	}
+	if a.yieldsTokens() && !a.isWeb() && a.target != nil {
+		// Another app may have claimed the scheme, and no code verifier keeps a
+		// token from it (RFC 8252 §8.1, §8.2).
+		return badRequest("unsupported_response_type", "The callback of an app gets a code alone: response_type must be code")
 	}
 	if a.audience, err = d.audienceFor(a.client, a.Audience); err != nil {
 		return err
@@ -111,14 +116,23 @@ func (a authorization) yieldsTokens() bool {
 // mode is how the answer goes to the client.
 func (a authorization) mode() string {
 	switch {
+	case a.needsWeb() && !a.isWeb(): // it is told so as it can be
 	case slices.Contains(responseModes, a.ResponseMode):
 		return a.ResponseMode
-	case a.yieldsTokens():
+	}
+	if a.yieldsTokens() {
 		return modeFragment
 	}
 	return modeQuery
 }
 
+// needsWeb reports whether the answer goes by way of a page, which posts it.
+func (a authorization) needsWeb() bool {
+	return a.ResponseMode == modeFormPost || a.ResponseMode == modeWebMessage
+}
+
+// isWeb reports whether the target is on the web, and not of an app that the
+// browser's device has.
 func (a authorization) isWeb() bool {
 	return a.target != nil && (a.target.Scheme == "https" || a.target.Scheme == "http")
 }

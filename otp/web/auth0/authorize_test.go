@@ -5,6 +5,7 @@ package auth0
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"html"
 	"maps"
 	"net/http"
@@ -88,7 +89,7 @@ func TestAuthorize(t *testing.T) {
 				t.Errorf("status %d", answer.Status)
 			}
 			values := answer.answered(t, client.Callbacks[0], "?")
-			if values.Get("state") != "s t" || len(values) != 2 {
+			if values.Get("state") != "s t" || values.Get("iss") != webtest.Origin+"/" || len(values) != 3 {
 				t.Errorf("the client gets %v", slicesOf(values))
 			}
 			tokens := r.post(t, tokenPath, codeGrant(client, values.Get("code")))
@@ -269,7 +270,7 @@ func TestAuthorizeRefusals(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			values := r.visitor(t).get(authorizeURL(test.request)).answered(t, callback, test.separator)
-			if values.Get("error") != test.want || values.Get("state") != "s t" || values.Get("error_description") == "" || values.Has("code") {
+			if values.Get("error") != test.want || values.Get("state") != "s t" || values.Get("iss") != webtest.Origin+"/" || values.Get("error_description") == "" || values.Has("code") {
 				t.Errorf("the client gets %v", values)
 			}
 		})
@@ -360,12 +361,13 @@ func TestResponseModes(t *testing.T) {
 	}
 	post := v.get(authorizeURL(with(request, "response_mode", "form_post")))
 	action, form := post.formOf(t)
-	if action != callback || form.Get("state") != request.Get("state") || form.Get("code") == "" {
+	if action != callback || form.Get("state") != request.Get("state") || form.Get("iss") != webtest.Origin+"/" || form.Get("code") == "" {
 		t.Errorf("form_post to %s: %v", action, form)
 	}
 	message := v.get(authorizeURL(with(with(request, "response_mode", "web_message"), "prompt", "none")))
 	data := regexp.MustCompile(`data-target="([^"]*)" data-response="([^"]*)"`).FindStringSubmatch(message.Body)
-	if data == nil || data[1] != spaOrigin || !strings.Contains(html.UnescapeString(data[2]), `"code":"`) {
+	if data == nil || data[1] != spaOrigin || !strings.Contains(html.UnescapeString(data[2]), `"code":"`) ||
+		!strings.Contains(html.UnescapeString(data[2]), `"iss":"`+webtest.Origin+`/"`) {
 		t.Errorf("web_message: %s", message.Body)
 	}
 	if policy := message.Header.Get("Content-Security-Policy"); !strings.HasSuffix(policy, "frame-ancestors "+spaOrigin) {
@@ -522,12 +524,44 @@ func TestTicket(t *testing.T) {
 		}
 	})
 	t.Run("another browser", func(t *testing.T) {
-		victim := r.signedInVisitor(t, r.newEmail())
-		before := victim.cookies["__Host-otp"]
+		for site, want := range map[string]string{"same-site": "access_denied", "cross-site": ""} {
+			victim := r.signedInVisitor(t, r.newEmail())
+			before := victim.cookies["__Host-otp"]
+			attacker := r.visitor(t)
+			ticket := ticketOf(attacker, site)
+			request := with(codeRequest(pkceSPA), "login_ticket", ticket)
+			values := victim.get(authorizeURL(request)).answered(t, callback, "?")
+			if values.Get("error") != want || values.Has("code") != (want == "") {
+				t.Errorf("%s: the client gets %v", site, values)
+			}
+			if victim.cookies["__Host-otp"] != before || !victim.signedIn() {
+				t.Errorf("%s: somebody else's ticket has replaced the session", site)
+			}
+			if attacker.get(authorizeURL(request)).answered(t, callback, "?").Has("code") {
+				t.Errorf("%s: the ticket is good once more", site)
+			}
+		}
+	})
+	t.Run("stolen", func(t *testing.T) {
 		ticket := ticketOf(r.visitor(t), "same-site")
-		victim.get(authorizeURL(with(codeRequest(pkceSPA), "login_ticket", ticket))).answered(t, callback, "?")
-		if victim.cookies["__Host-otp"] != before || !victim.signedIn() {
-			t.Error("somebody else's ticket has replaced the session")
+		owner := otp.RestoreAddress(otp.Email, fmt.Sprintf("person%d@example.org", r.people))
+		r.visitor(t).get(authorizeURL(with(codeRequest(pkceSPA), "login_ticket", ticket)))
+		sessions, err := r.Service.Sessions(t.Context(), otp.Subject(r.Service.Realm(), owner))
+		if err != nil || len(sessions) != 0 {
+			t.Errorf("its session lives on: %v, %v", sessions, err)
+		}
+	})
+	t.Run("of an ended session", func(t *testing.T) {
+		v := r.signedInVisitor(t, r.newEmail())
+		before := v.cookies["__Host-otp"]
+		ticket := ticketOf(v, "same-site")
+		address := otp.RestoreAddress(otp.Email, fmt.Sprintf("person%d@example.org", r.people))
+		if err := r.Service.SignOutEverywhere(t.Context(), otp.Subject(r.Service.Realm(), address), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		values := v.get(authorizeURL(with(codeRequest(pkceSPA), "login_ticket", ticket))).answered(t, callback, "?")
+		if values.Get("error") != "access_denied" || v.cookies["__Host-otp"] != before || !v.signedIn() {
+			t.Errorf("the client gets %v; the browser's own session is gone: %t", values, !v.signedIn())
 		}
 	})
 }

@@ -63,7 +63,7 @@ func TestBrowserCases(t *testing.T) {
 			"response_type": {"token"}, "redirect_uri": {callback}, "scope": {"openid"}, "state": {"s t"}, "auth0Client": {"e30="},
 		}
 	}
-	const expiredAnswer = "303 to " + callback + "#error=unauthorized&error_description=The%20verification%20code%20has%20expired.%20Please%20try%20to%20login%20again.&state=s%20t"
+	const expiredAnswer = "303 to " + callback + "#error=unauthorized&error_description=The%20verification%20code%20has%20expired.%20Please%20try%20to%20login%20again.&iss=https%3A%2F%2Fapp.example.com%2F&state=s%20t"
 
 	t.Run("A38", func(t *testing.T) {
 		for _, path := range []string{crossOriginPath, startPath, tokenPath, userinfoPath, verifyPath} {

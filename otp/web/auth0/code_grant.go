@@ -21,8 +21,8 @@ var (
 )
 
 // grantCode redeems an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5).
-// Whether it is the client's, and was sent where the client says, is judged
-// before it is used up: a thief can't spoil it.
+// Whether it is this site's and the client's, and was sent where the client says,
+// is judged before it is used up: a thief can't spoil it.
 func (d *Dialect) grantCode(r *http.Request, client Client, o wire.Object) (tokenAnswer, error) {
 	code, err := requiredParameter(o, "code")
 	if err != nil {
@@ -45,6 +45,8 @@ func (d *Dialect) grantCode(r *http.Request, client Client, o wire.Object) (toke
 		return tokenAnswer{}, err
 	}
 	switch {
+	case p.Issuer != d.Issuer.URL():
+		return tokenAnswer{}, errBadCode
 	case redirectURI != p.RedirectURI && (redirectURI != "" || p.Named):
 		return tokenAnswer{}, errRedirectURI
 	case !verifies(p.Challenge, verifier):

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -19,11 +20,15 @@ import (
 // Cross-origin authentication: a page of a client redeems a code at
 // /co/authenticate for a ticket, and takes the browser with it to /authorize.
 //
-// The ticket alone answers only the client, which knows by its state whether it
-// has sent the browser there. To sign the browser in at the site as well, it must
-// be the one that redeemed the code: by a cookie, which browsers keep where the
-// client's page is of the same site. Otherwise any page could sign its visitors
-// in as somebody else.
+// A browser keeps a cookie of ours where the client's page is of the same site.
+// There the ticket is for that browser alone, which it signs in at the site too;
+// whoever else presents it has stolen it.
+//
+// A page of another site gets a ticket that answers only the client. It signs
+// nobody in at the site: otherwise any page could sign its visitors in as somebody
+// else. The client knows by its state, nonce and code verifier whether it has
+// sent the browser there, as it must with a code that is slipped to it in any
+// other way (RFC 9700 §4.5, §4.7).
 
 const (
 	// ticketLifetime is how long the way to /authorize may take.
@@ -177,13 +182,43 @@ func (d *Dialect) authorizeTicket(w http.ResponseWriter, r *http.Request, a auth
 		d.refuseClient(w, r, a, errTicket)
 		return nil
 	}
-	var browser string
-	if ticket.Browser != "" && d.binding.Read(r, &browser) && equalSecrets(browser, ticket.Browser) {
+	if ticket.Browser != "" && !d.isBound(r, ticket) {
+		d.refuseStolen(w, r, a, x)
+		return nil
+	}
+	x, err = d.Service.Current(r.Context(), x)
+	switch {
+	case errors.Is(err, otp.ErrNoSession):
+		d.refuseClient(w, r, a, errTicket)
+		return nil
+	case err != nil:
+		d.refuseClient(w, r, a, err)
+		return nil
+	}
+	if ticket.Browser != "" {
 		d.binding.Clear(w.Header())
 		d.Pages.SignIn(w, r, x)
 	}
 	d.finish(w, r, a, x)
 	return nil
+}
+
+// isBound reports whether a request is by the browser that a ticket was given to.
+func (d *Dialect) isBound(r *http.Request, ticket loginTicket) bool {
+	var browser string
+	return d.binding.Read(r, &browser) && equalSecrets(browser, ticket.Browser)
+}
+
+// refuseStolen answers another browser than that of a ticket, and ends the
+// session that nobody will have now.
+func (d *Dialect) refuseStolen(w http.ResponseWriter, r *http.Request, a authorization, x otp.Session) {
+	if err := d.Service.SignOut(r.Context(), x.ID, x.Expires); err != nil {
+		d.refuseClient(w, r, a, err)
+		return
+	}
+	d.Logger.Warn("a login ticket was presented by another browser; its session is ended",
+		slog.String("api", Name), slog.String("client", a.client.ID))
+	d.refuseClient(w, r, a, errTicket)
 }
 
 // wrongCode says that a code isn't right, in the channel's words.

@@ -44,7 +44,8 @@ type metadata struct {
 	RevokeAuthMethods     []string                  `json:"revocation_endpoint_auth_methods_supported"`
 	RevokeAuthAlgorithms  []jose.SignatureAlgorithm `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	Claims                []string                  `json:"claims_supported"`
-	RequestURI            bool                      `json:"request_uri_parameter_supported"` // true where it is left out
+	RequestURI            bool                      `json:"request_uri_parameter_supported"`                // true where it is left out
+	ResponseIssuer        bool                      `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
 }
 
 // serveDiscovery answers GET /.well-known/openid-configuration.
@@ -71,6 +72,7 @@ func (d *Dialect) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		RevokeAuthMethods:     clientAuth,
 		RevokeAuthAlgorithms:  assertionAlgorithms,
 		Claims:                append([]string{"iss", "aud", "iat", "exp", "auth_time"}, claimNames...),
+		ResponseIssuer:        true,
 	})
 }
 

@@ -59,6 +59,9 @@ func (d *Dialect) serveLogout(w http.ResponseWriter, r *http.Request) error {
 
 // confirmLogout answers the form of the page that asks.
 func (d *Dialect) confirmLogout(w http.ResponseWriter, r *http.Request) error {
+	if err := d.ownPage(r); err != nil {
+		return err
+	}
 	form, err := wire.Parse(r, wire.Form)
 	if err != nil {
 		return err

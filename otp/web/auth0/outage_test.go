@@ -73,7 +73,7 @@ func TestLinkWithoutKey(t *testing.T) {
 		Dialect: Name, Client: regular.ID, Payload: []byte(`{"response_type":"token","state":"s"}`),
 	}, otp.Verification{Session: otp.Session{Client: regular.ID}})
 	want := callback + "#error=temporarily_unavailable&error_description=" +
-		strings.ReplaceAll(errUnavailable.Description, " ", "%20") + "&state=s"
+		strings.ReplaceAll(errUnavailable.Description, " ", "%20") + "&iss=https%3A%2F%2Fapp.example.com%2F&state=s"
 	if got := response.Header.Get("Location"); got != want {
 		t.Errorf("leads to %q", got)
 	}

@@ -169,6 +169,9 @@ func TestDiscovery(t *testing.T) {
 			t.Errorf("%s %q isn't there", name, a.text(name))
 		}
 	}
+	if a.Fields["authorization_response_iss_parameter_supported"] != true {
+		t.Error("clients aren't told of iss")
+	}
 	for name, path := range map[string]string{"authorization_endpoint": authorizePath, "end_session_endpoint": logoutPath} {
 		if a.text(name) != webtest.Origin+path {
 			t.Errorf("%s %q", name, a.text(name))

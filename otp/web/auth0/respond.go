@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
 // finish answers a browser that is signed in by x with what the client asked
@@ -35,7 +37,11 @@ func (d *Dialect) finish(w http.ResponseWriter, r *http.Request, a authorization
 		return
 	}
 	values, err := d.yield(r, a, x)
-	if err != nil {
+	switch {
+	case errors.Is(err, otp.ErrNoSession): // it has ended meanwhile
+		d.refuseClient(w, r, a, errLoginRequired)
+		return
+	case err != nil:
 		d.refuseClient(w, r, a, err)
 		return
 	}
@@ -55,11 +61,15 @@ func (d *Dialect) refuseClient(w http.ResponseWriter, r *http.Request, a authori
 	d.respond(w, r, a, url.Values{"error": {answer.Code}, "error_description": {answer.Description}})
 }
 
-// respond sends values to the client, with its state.
+// respond sends values to the client, with its state and, for clients of several
+// servers, who has sent them (RFC 9207 §2).
 func (d *Dialect) respond(w http.ResponseWriter, r *http.Request, a authorization, values url.Values) {
 	if a.target == nil {
 		redirect(w, r, "/")
 		return
+	}
+	if len(values) > 0 { // else nothing was asked for
+		values.Set("iss", d.Issuer.URL())
 	}
 	if a.State != "" {
 		values.Set("state", a.State)
@@ -181,6 +191,16 @@ func (d *Dialect) refuseBrowser(w http.ResponseWriter, r *http.Request, err erro
 	}
 	d.Logger.Warn("a client's request can't be answered", slog.String("api", Name), slog.String("path", r.URL.Path), slog.String("because_of", answer.Code))
 	d.Pages.RefuseClient(w, r, answer.Description)
+	return nil
+}
+
+// ownPage refuses a form that isn't of a page of this site, which is where people
+// are asked. The origins that may call the API may not answer for them: they
+// could sign their visitors in as somebody else.
+func (d *Dialect) ownPage(r *http.Request) error {
+	if wire.JudgeOrigin(r, d.Service.PublicURL().String(), nil) == wire.Foreign {
+		return wire.ErrCrossSite
+	}
 	return nil
 }
 

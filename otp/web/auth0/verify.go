@@ -104,7 +104,7 @@ func (d *Dialect) redeemLegacy(r *http.Request, o wire.Object) (tokenAnswer, err
 	if err != nil {
 		return tokenAnswer{}, legacyRefusal(channel, err)
 	}
-	return d.issue(r.Context(), v)
+	return d.issueUnlessDue(r.Context(), v)
 }
 
 // legacyRefusal gives the refusals of a code the errors that this endpoint

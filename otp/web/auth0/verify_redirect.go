@@ -60,6 +60,9 @@ var errRedirectCode = refuse(http.StatusUnauthorized, "unauthorized", errExpired
 // redeemVerifyRedirect answers its form: the code is redeemed, the browser signed
 // in, and the client gets what it asks for.
 func (d *Dialect) redeemVerifyRedirect(w http.ResponseWriter, r *http.Request) error {
+	if err := d.ownPage(r); err != nil {
+		return err
+	}
 	form, err := wire.Parse(r, wire.Form)
 	if err != nil {
 		return err

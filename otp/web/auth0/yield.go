@@ -21,6 +21,9 @@ const codeLifetime = 2 * time.Minute
 
 // codePayload is what a code carries of the request that it answers.
 type codePayload struct {
+	// Issuer is the site that gave it out: others of the realm may have a client
+	// of the same name.
+	Issuer string `json:"i"`
 	// RedirectURI is where the code was sent to, and Named whether the request
 	// said so: then the client must say it again.
 	RedirectURI string `json:"r"`
@@ -71,6 +74,7 @@ func (d *Dialect) yield(r *http.Request, a authorization, x otp.Session) (url.Va
 
 func (d *Dialect) newCode(ctx context.Context, a authorization, x otp.Session) (string, error) {
 	payload, err := json.Marshal(codePayload{
+		Issuer:      d.Issuer.URL(),
 		RedirectURI: a.RedirectURI,
 		Named:       a.named,
 		Challenge:   a.CodeChallenge,
