@@ -127,5 +127,22 @@ func browserOutcomes() map[string]string {
 		want[name+": after the logout"] = "false"
 		want[name+": an unregistered callback"] = "true"
 	}
+	for responseType, names := range map[string]string{
+		"code":                "code state",
+		"code id_token":       "code id_token state",
+		"code token":          "access_token code expires_in scope state token_type",
+		"code id_token token": "access_token code expires_in id_token scope state token_type",
+	} {
+		hashes := map[string]string{
+			"code id_token":       `,"c_hash":true,"at_hash":null`,
+			"code id_token token": `,"c_hash":true,"at_hash":true`,
+		}[responseType]
+		for _, mode := range []string{"fragment", "form_post"} {
+			want["hybrid: "+responseType+", "+mode] = fmt.Sprintf(`{"names":%q,"email":"hybrid@example.com","sub":true%s}`, names, hashes)
+		}
+	}
+	want["hybrid: another code"] = "true"
+	want["hybrid: no nonce"] = `"invalid_request"`
+	want["posted request"] = `"code state"`
 	return want
 }
