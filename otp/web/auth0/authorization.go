@@ -85,8 +85,8 @@ func (a *authorization) check(d *Dialect) (err error) {
 		return badRequest("invalid_request", "Unsupported response_mode: "+a.ResponseMode)
 	case a.ResponseMode == modeQuery && a.yieldsTokens():
 		return badRequest("invalid_request", "response_mode query isn't for tokens") // they would be in logs
-	case a.ResponseMode == modeWebMessage && !a.isWeb():
-		return badRequest("invalid_request", "response_mode web_message needs a callback on the web")
+	case a.needsWeb() && !a.isWeb():
+		return badRequest("invalid_request", "response_mode "+a.ResponseMode+" needs a callback on the web")
 	}
 	if a.audience, err = d.audienceFor(a.client, a.Audience); err != nil {
 		return err
@@ -108,15 +108,22 @@ func (a authorization) yieldsTokens() bool {
 	return a.asksFor(responseToken) || a.asksFor(responseID)
 }
 
-// mode is how the answer goes to the client.
+// mode is how the answer goes to the client; what is wrong with the mode itself
+// goes as if none were asked for.
 func (a authorization) mode() string {
 	switch {
-	case slices.Contains(responseModes, a.ResponseMode):
+	case slices.Contains(responseModes, a.ResponseMode) && (a.isWeb() || !a.needsWeb()):
 		return a.ResponseMode
 	case a.yieldsTokens():
 		return modeFragment
 	}
 	return modeQuery
+}
+
+// needsWeb reports whether the answer is posted: to an app on a device, whose
+// scheme no page may post to, it can't be.
+func (a authorization) needsWeb() bool {
+	return a.ResponseMode == modeFormPost || a.ResponseMode == modeWebMessage
 }
 
 func (a authorization) isWeb() bool {

@@ -66,3 +66,16 @@ func TestAuthorizePost(t *testing.T) {
 		}
 	}
 }
+
+// TestModesOfApps: an answer that a page would have to post doesn't reach an app
+// on a device; it hears of that by a redirect.
+func TestModesOfApps(t *testing.T) {
+	r := newRig(t, webtest.Options{})
+	v := r.signedInVisitor(t, r.newEmail())
+	for _, mode := range []string{modeFormPost, modeWebMessage} {
+		values := v.get(authorizeURL(with(codeRequest(native), "response_mode", mode))).answered(t, native.Callbacks[0], "?")
+		if values.Get("error") != "invalid_request" || values.Has("code") || values.Get("state") != "s t" {
+			t.Errorf("%s: the app gets %v", mode, values)
+		}
+	}
+}

@@ -46,7 +46,12 @@ const server = createServer({ cert: readFileSync(CERTIFICATE), key: readFileSync
   if (request.method === 'POST') { // an answer by response_mode=form_post
     let body = '';
     request.on('data', (part) => { body += part; });
-    request.on('end', () => { posted.push({ path: request.url, type: request.headers['content-type'], body }); });
+    request.on('end', () => {
+      posted.push({ path: request.url, type: request.headers['content-type'], body });
+      response.setHeader('Content-Type', 'text/html');
+      response.end(blank);
+    });
+    return;
   }
   response.setHeader('Content-Type', script ? 'text/javascript' : 'text/html');
   response.end(script ? sdk : blank);
