@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 import * as oidc from 'openid-client';
 
-const { SITE, MAILS, SECRET, CHROMIUM, CERTIFICATE, KEY } = process.env;
+const { SITE, BRANCH, HOME_SITE, MAILS, SECRET, CHROMIUM, CERTIFICATE, KEY } = process.env;
 const domain = SITE.replace('https://', '');
 // An application with a server, a page of another site, and one of the same site
 // at another port.
@@ -58,10 +58,11 @@ const server = createServer({ cert: readFileSync(CERTIFICATE), key: readFileSync
 });
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const here = `127.0.0.1:${server.address().port}`;
-const rules = [APP, FAR, NEAR].map((origin) => {
+const { hostname: homeHost, port: homePort } = new URL(HOME_SITE);
+const rules = [`MAP ${homeHost}:${homePort} 127.0.0.1:${homePort}`, ...[APP, FAR, NEAR].map((origin) => {
   const { hostname, port } = new URL(origin);
   return `MAP ${hostname}:${port || 443} ${here}`;
-});
+})];
 
 const browser = await chromium.launch({
   executablePath: CHROMIUM, args: ['--no-sandbox', `--host-resolver-rules=${rules.join(', ')}`],
@@ -335,6 +336,49 @@ const signedIn = async (page) => (await page.request.get(`${SITE}/.otp/session`)
   }, [`${SITE}/authorize`, { client_id: 'web', redirect_uri: `${APP}/callback`, scope: 'openid', response_type: 'code', state }]);
   await page.waitForURL(`${APP}/callback*`);
   print('posted request', [...new URL(page.url()).searchParams.keys()].sort().join(' '));
+}
+
+// A site whose realm signs in at another: a demand for a new login is met there.
+{
+  const page = await visit();
+  const email = 'home@example.com';
+  const config = await oidc.discovery(new URL(BRANCH), 'web', undefined, oidc.ClientSecretPost(SECRET));
+  let nth = 0;
+  const signIn = async () => {
+    await page.fill('#address', email);
+    await page.click('button');
+    await page.fill('input[name=code]', (await mail(email, ++nth)).code);
+    await page.click('form button');
+  };
+  async function authorize(parameters, steps) {
+    const verifier = oidc.randomPKCECodeVerifier(), state = oidc.randomState(), nonce = oidc.randomNonce();
+    await page.goto(oidc.buildAuthorizationUrl(config, {
+      redirect_uri: `${APP}/callback`, scope: 'openid email', state, nonce,
+      code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256', ...parameters,
+    }).href);
+    await steps?.();
+    await page.waitForURL(`${APP}/callback*`);
+    const tokens = await oidc.authorizationCodeGrant(config, new URL(page.url()), {
+      pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true,
+      maxAge: parameters.max_age === undefined ? undefined : Number(parameters.max_age),
+    }).catch((e) => ({ claims: () => ({ error: e.error ?? e.code ?? e.message }) }));
+    return tokens.claims();
+  }
+  const compare = (before, after) => after.error ?? (after.auth_time === before.auth_time ? 'same login' : 'new login');
+  const first = await authorize({}, signIn);
+  print('home: login', { email: first.email ?? first.error, age: Math.abs(Date.now() / 1000 - first.auth_time) < 60 });
+  print('home: again', compare(first, await authorize({})));
+  await sleep(12_000); // a login of less than ten seconds before is new: clocks may differ by that
+  const second = await authorize({ prompt: 'login', login_hint: email, ui_locales: 'de' }, async () => {
+    print('home: the login page', {
+      at: page.url().startsWith(`${HOME_SITE}/`) ? 'home' : page.url(), lang: await page.getAttribute('html', 'lang'),
+      address: await page.inputValue('#address'), path: new URL(page.url()).pathname,
+    });
+    await signIn();
+  });
+  print('home: prompt=login', compare(first, second));
+  await sleep(12_000);
+  print('home: max_age', compare(second, await authorize({ max_age: '1' }, signIn)));
 }
 
 await browser.close();
