@@ -236,7 +236,7 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, e endpoint) {
 		switch {
 		case r.TLS != nil && !r.TLS.HandshakeComplete:
 			handle = failWith(e.api, wire.ErrEarlyData)
-		case origin == wire.Foreign:
+		case origin == wire.Foreign && !e.AnyOrigin:
 			handle = failWith(e.api, s.foreign(r))
 		}
 	}

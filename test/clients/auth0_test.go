@@ -27,16 +27,19 @@ import (
 const audience = "https://api.example.com"
 
 // TestAuth0 runs the npm package auth0, the official client of Auth0, against a
-// site of its own: nothing but its domain is changed.
+// site of its own, on every kind of store: nothing but its domain is changed.
 func TestAuth0(t *testing.T) {
-	site.SkipShort(t)
+	site.OnEachStore(t, testAuth0)
+}
+
+func testAuth0(t *testing.T, store string) {
 	nodejs.Prepare(t, ".")
 	tls := newAuthority(t)
 	private, public := newClientKey(t)
 	published, keySet := publishKey(t)
 	origin := fmt.Sprintf("https://localhost:%d", caddyserver.FreePort(t))
 	short := fmt.Sprintf("https://localhost:%d", caddyserver.FreePort(t))
-	caddy := caddyserver.Start(t, site.GlobalBlock("store bolt otp.db"),
+	caddy := caddyserver.Start(t, site.GlobalBlock(store),
 		auth0Site(origin, tls, public, keySet, "")+auth0Site(short, tls, public, keySet, "code {\n\t\t\tlifetime 1s\n\t\t}"))
 
 	lines := nodejs.Run(t, ".", "auth0.mjs",

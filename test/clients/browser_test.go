@@ -17,13 +17,19 @@ import (
 // TestBrowser has people sign in with applications in Chromium: pages with the
 // npm package auth0-js, and an application whose server has openid-client.
 func TestBrowser(t *testing.T) {
-	site.SkipShort(t)
+	site.OnEachStore(t, testBrowser)
+}
+
+func testBrowser(t *testing.T, store string) {
 	tls := newAuthority(t)
 	origin := fmt.Sprintf("https://localhost:%d", caddyserver.FreePort(t))
-	caddy := caddyserver.Start(t, site.GlobalBlock("store bolt otp.db"), browserSite(origin, tls))
+	branch := fmt.Sprintf("https://localhost:%d", caddyserver.FreePort(t))
+	home := fmt.Sprintf("https://%s:%d", homeHost, caddyserver.FreePort(t))
+	global := site.GlobalBlock(store + "\n\t\trealm staff {\n\t\t\tpublic_url " + home + "\n\t\t}")
+	caddy := caddyserver.Start(t, global, browserSite(origin, "", tls)+browserSite(branch, "staff", tls)+browserSite(home, "staff", tls))
 	lines := nodejs.Run(t, "browser", "browser.mjs",
 		"NODE_EXTRA_CA_CERTS="+tls.root,
-		"SITE="+origin,
+		"SITE="+origin, "BRANCH="+branch, "HOME_SITE="+home,
 		"MAILS="+filepath.Join(caddy.Dir, "mails.jsonl"),
 		"SECRET="+site.ClientSecret,
 		"CHROMIUM="+chromium.Path(t),
@@ -52,13 +58,13 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// browserSite is a site with a client of each kind.
-func browserSite(origin string, tls authority) string {
+// browserSite is a site of a realm ("": of its own) with a client of each kind.
+func browserSite(origin, realm string, tls authority) string {
 	return fmt.Sprintf(`%s {
 	tls %s %s
-	otp {
+	otp %[5]s {
 		public_url %[1]s
-		email file mails.jsonl
+		email file mails.jsonl insecure
 		throttle client_ip 1000 1h
 		throttle address 100 1h
 		api auth0 {
@@ -83,7 +89,7 @@ func browserSite(origin string, tls authority) string {
 	}
 	respond 404
 }
-`, origin, tls.certificate, tls.key, site.ClientSecret)
+`, origin, tls.certificate, tls.key, site.ClientSecret, realm)
 }
 
 // browserOutcomes are what must come of each step.
@@ -127,5 +133,27 @@ func browserOutcomes() map[string]string {
 		want[name+": after the logout"] = "false"
 		want[name+": an unregistered callback"] = "true"
 	}
+	for responseType, names := range map[string]string{
+		"code":                "code state",
+		"code id_token":       "code id_token state",
+		"code token":          "access_token code expires_in scope state token_type",
+		"code id_token token": "access_token code expires_in id_token scope state token_type",
+	} {
+		hashes := map[string]string{
+			"code id_token":       `,"c_hash":true,"at_hash":null`,
+			"code id_token token": `,"c_hash":true,"at_hash":true`,
+		}[responseType]
+		for _, mode := range []string{"fragment", "form_post"} {
+			want["hybrid: "+responseType+", "+mode] = fmt.Sprintf(`{"names":%q,"email":"hybrid@example.com","sub":true%s}`, names, hashes)
+		}
+	}
+	want["hybrid: another code"] = "true"
+	want["hybrid: no nonce"] = `"invalid_request"`
+	want["home: login"] = `{"email":"home@example.com","age":true}`
+	want["home: again"] = `"same login"`
+	want["home: the login page"] = `{"at":"home","lang":"de","address":"home@example.com","path":"/.otp/handoff"}`
+	want["home: prompt=login"] = `"new login"`
+	want["home: max_age"] = `"new login"`
+	want["posted request"] = `"code state"`
 	return want
 }

@@ -16,8 +16,11 @@ import (
 	"time"
 )
 
+// homeHost is where a realm of several sites signs in.
+const homeHost = "login.example.com"
+
 // authority is a certificate authority of the test's own, and a certificate of
-// it for localhost; each is the path of a PEM file.
+// it for localhost and homeHost; each is the path of a PEM file.
 type authority struct {
 	root, certificate, key string
 }
@@ -39,7 +42,7 @@ func newAuthority(t *testing.T) authority {
 		Subject:      pkix.Name{CommonName: "localhost"},
 		NotBefore:    now.Add(-time.Hour),
 		NotAfter:     now.Add(time.Hour),
-		DNSNames:     []string{"localhost"},
+		DNSNames:     []string{"localhost", homeHost},
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}

@@ -113,7 +113,8 @@ func (a authorization) yieldsTokens() bool {
 	return a.asksFor(responseToken) || a.asksFor(responseID)
 }
 
-// mode is how the answer goes to the client.
+// mode is how the answer goes to the client; what is wrong with the mode itself
+// goes as if none were asked for.
 func (a authorization) mode() string {
 	switch {
 	case a.needsWeb() && !a.isWeb(): // it is told so as it can be

@@ -16,15 +16,18 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
+	"github.com/caddy-otp/caddy-otp/otp/web/portal"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
 // Parameters of /authorize besides those of [authParams].
 const (
-	clientParameter = "client_id"
-	ticketParameter = "login_ticket"
-	promptParameter = "prompt"
-	maxAgeParameter = "max_age"
+	clientParameter    = "client_id"
+	ticketParameter    = "login_ticket"
+	promptParameter    = "prompt"
+	maxAgeParameter    = "max_age"
+	loginHintParameter = "login_hint"
+	localesParameter   = "ui_locales"
 
 	// askedParameter is ours: when the browser was sent to sign in again,
 	// sealed.
@@ -63,6 +66,8 @@ type authorizeRequest struct {
 	maxAge time.Duration
 	// asked is when the browser was sent to sign in again, or zero.
 	asked time.Time
+	// hint and locales are for the login page.
+	hint, locales string
 }
 
 // anyAge is the maxAge of a request that has none.
@@ -140,6 +145,7 @@ func (q *authorizeRequest) decode(query url.Values) error {
 	q.silent = slices.Contains(prompts, promptNone)
 	q.fresh = slices.Contains(prompts, promptLogin) || slices.Contains(prompts, promptSelect)
 	q.maxAge = anyAge
+	q.hint, q.locales = query.Get(loginHintParameter), query.Get(localesParameter)
 	if text := query.Get(maxAgeParameter); text != "" {
 		seconds, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || seconds < 0 {
@@ -186,7 +192,7 @@ func (d *Dialect) authorizeSession(w http.ResponseWriter, r *http.Request, q aut
 		if err != nil {
 			return err
 		}
-		d.Pages.Login(w, back, signedIn)
+		d.Pages.Login(w, portal.LoginRequest{Return: back, Fresh: signedIn, Hint: q.hint, Locales: q.locales})
 	}
 	return nil
 }

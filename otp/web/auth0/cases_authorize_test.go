@@ -46,17 +46,10 @@ func legacy(c Client, email, code string) fields {
 	return f
 }
 
-// TestBrowserCases has the cases of the contract that concern browsers, and logs each
-// with what is expected and what came.
-func TestBrowserCases(t *testing.T) {
+// testBrowserCases are those of browsers.
+func testBrowserCases(t *testing.T, rows contract) {
 	r := newRig(t, webtest.Options{SMS: true})
-	check := func(t *testing.T, name, want, got string) {
-		t.Helper()
-		t.Logf("%-5s expected %-70s got %s", name, want, got)
-		if want != got {
-			t.Errorf("%s: got %s, want %s", name, got, want)
-		}
-	}
+	check := rows.check
 	redirectQuery := func(c Client, email, code string) url.Values {
 		return url.Values{
 			"client_id": {c.ID}, "connection": {"email"}, "email": {email}, "verification_code": {code},
@@ -109,7 +102,7 @@ func TestBrowserCases(t *testing.T) {
 		code := r.emailCode(t, spaWithOrigin, email)
 		path := verifyRedirectPath + "?" + redirectQuery(spaWithOrigin, email, code).Encode()
 		page := v.get(path)
-		check(t, "A40", "200 page", page.said())
+		check(t, "A40 (ours: GET asks, and the form's answer is a 303)", "200 page", page.said())
 		check(t, "A40", "200 page", v.ask(http.MethodHead, path, "", "").said())
 		values := v.confirm(page).answered(t, callback, "#")
 		check(t, "A40", "Bearer s t", values.Get("token_type")+" "+values.Get("state"))
@@ -173,7 +166,7 @@ func TestBrowserCases(t *testing.T) {
 			check(t, "A45", "200", r.post(t, verifyPath, form).said())
 		}
 		values := v.confirm(v.get(verifyRedirectPath+"?"+redirectQuery(spaWithOrigin, email, code).Encode())).answered(t, callback, "#")
-		check(t, "A45", "consumed", map[bool]string{true: "consumed", false: "no token"}[values.Get("access_token") != ""])
+		check(t, "A45 (ours: verify_redirect asks first, and consumes by POST)", "consumed", map[bool]string{true: "consumed", false: "no token"}[values.Get("access_token") != ""])
 		check(t, "A45", "403 access_denied: "+wrongEmail, r.post(t, verifyPath, form).said())
 
 		email = r.newEmail()
@@ -197,6 +190,48 @@ func TestBrowserCases(t *testing.T) {
 			check(t, "A49", "400 page", v.get(path(uri)).said())
 			check(t, "A49", "400 invalid_request: "+errReturnTo.Description, r.do(t, http.MethodGet, path(uri), "", "").said())
 		}
+	})
+}
+
+// testLinkCases are those of links.
+func testLinkCases(t *testing.T, rows contract) {
+	const api = "https://api.example.com"
+	client := regular
+	client.Audiences = []string{api}
+	r := newRig(t, webtest.Options{}, withClients(client))
+	start := func(params fields) string {
+		r.post(t, startPath, startEmail(client, r.newEmail()).with("send", "link").with("authParams", params)).Want(http.StatusOK)
+		return strings.TrimPrefix(r.Message().Link, webtest.Origin)
+	}
+	t.Run("A4", func(t *testing.T) {
+		link := start(fields{"redirect_uri": callback, "state": "s t", "response_type": "code"})
+		got := "a link to " + strings.TrimRight(link[:strings.Index(link, "=")+1], "=")
+		v := r.visitor(t)
+		values := v.confirm(v.get(link)).answered(t, callback, "?")
+		got += fmt.Sprintf(", which leads to the callback with a code: %t, state %s", values.Get("code") != "", values.Get("state"))
+		rows.check(t, "A4 (ours: the link is to our page and carries the parameters sealed)", "a link to /.otp/link?token, which leads to the callback with a code: true, state s t", got)
+	})
+	t.Run("A42", func(t *testing.T) {
+		link, got := start(fields{"redirect_uri": callback}), ""
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodGet, http.MethodHead, http.MethodGet} {
+			v := r.visitor(t)
+			got += fmt.Sprintf("%s %s, signed in %t; ", method, v.ask(method, link, "", "").said(), v.signedIn())
+		}
+		for range 2 {
+			v := r.visitor(t)
+			got += fmt.Sprintf("press %s, signed in %t; ", v.confirm(v.get(link)).said(), v.signedIn())
+		}
+		look := "GET 200 page, signed in false; HEAD 200 page, signed in false; "
+		rows.check(t, "A42 (ours: looking uses nothing up, the button does)",
+			look+look+"GET 200 page, signed in false; press 303 to "+callback+", signed in true; press 400 page, signed in false; ", got)
+	})
+	t.Run("A47", func(t *testing.T) {
+		v := r.visitor(t)
+		link := start(fields{"redirect_uri": callback, "scope": "openid email", "audience": api, "nonce": "n1", "response_type": "id_token token"})
+		values := v.confirm(v.get(link)).answered(t, callback, "#")
+		id, access := r.verifyToken(t, values.Get("id_token")), r.verifyToken(t, values.Get("access_token"))
+		rows.check(t, "A47", "scope openid email, nonce n1, aud ["+api+" https://app.example.com/userinfo]",
+			fmt.Sprintf("scope %s, nonce %v, aud %v", values.Get("scope"), id["nonce"], access["aud"]))
 	})
 }
 

@@ -135,6 +135,7 @@ func (d *Dialect) browserEndpoints() []wire.Endpoint {
 		{Method: post, Path: verifyRedirectPath, Serve: d.answer(d.redeemVerifyRedirect)},
 		{Method: post, Path: crossOriginPath, Owns: d.namesClient, Serve: d.answer(d.serveCrossOrigin)},
 		{Method: get, Path: authorizePath, Owns: d.namesClient, Serve: d.answer(d.serveAuthorize)},
+		{Method: post, Path: authorizePath, Owns: d.namesClient, AnyOrigin: true, Serve: d.answer(d.repeatAuthorize)},
 		{Method: get, Path: logoutPath, Owns: d.ownsLogout, Serve: d.answer(d.serveLogout)},
 		{Method: post, Path: logoutPath, Owns: d.ownsLogout, Serve: d.answer(d.confirmLogout)},
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
-// hintParameter is an ID token by which a logout names its client: most OpenID
+// tokenHintParameter is an ID token by which a logout names its client: most OpenID
 // Connect libraries send it instead of a client_id (RP-Initiated Logout §2).
-const hintParameter = "id_token_hint"
+const tokenHintParameter = "id_token_hint"
 
 var errHint = badRequest("invalid_request", "The id_token_hint is another client's.")
 
@@ -51,13 +51,13 @@ func (d *Dialect) ownsLogout(r *http.Request) bool {
 	if d.namesClient(r) {
 		return true
 	}
-	raw := r.URL.Query().Get(hintParameter)
+	raw := r.URL.Query().Get(tokenHintParameter)
 	if r.Method == http.MethodPost {
 		form, err := wire.Parse(r, wire.Form)
 		if err != nil {
 			return false
 		}
-		raw = form.Text(hintParameter)
+		raw = form.Text(tokenHintParameter)
 	}
 	_, known, _ := d.hinted(r.Context(), raw)
 	return known

@@ -96,7 +96,7 @@ func (d *Dialect) leave(w http.ResponseWriter, r *http.Request, target string) {
 func (d *Dialect) leaving(ctx context.Context, values url.Values) (Client, error) {
 	id := values.Get(clientParameter)
 	client, known := d.client(id)
-	hinted, byHint, err := d.hinted(ctx, values.Get(hintParameter))
+	hinted, byHint, err := d.hinted(ctx, values.Get(tokenHintParameter))
 	switch {
 	case err != nil:
 		return Client{}, err

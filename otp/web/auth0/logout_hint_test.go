@@ -33,21 +33,21 @@ func TestLogoutByHint(t *testing.T) {
 		status int
 		target string
 	}{
-		{"RS256", url.Values{hintParameter: {rs}, afterLogoutParameter: {after}}, 302, after},
-		{"HS256", url.Values{hintParameter: {hs}, afterLogoutParameter: {pageAfter}}, 302, pageAfter},
-		{"with a state", url.Values{hintParameter: {rs}, afterLogoutParameter: {after}, "state": {"s"}}, 302, after + "?state=s"},
-		{"HS256 where the client leads by itself", url.Values{hintParameter: {hs}}, 302, pageAfter},
-		{"where the client leads by itself", url.Values{hintParameter: {rs}}, 302, after},
-		{"with the client", url.Values{hintParameter: {rs}, clientParameter: {regular.ID}, afterLogoutParameter: {after}}, 302, after},
-		{"with another client", url.Values{hintParameter: {rs}, clientParameter: {symmetric.ID}}, 400, ""},
-		{"to another client's address", url.Values{hintParameter: {rs}, afterLogoutParameter: {pageAfter}}, 400, ""},
-		{"twice", url.Values{hintParameter: {rs, hs}}, 400, ""},
-		{"garbage with a client", url.Values{hintParameter: {"x.y.z"}, clientParameter: {regular.ID}, afterLogoutParameter: {after}}, 302, after},
-		{"garbage", url.Values{hintParameter: {"x.y.z"}, afterLogoutParameter: {after}}, app, ""},
-		{"nothing", url.Values{hintParameter: {""}}, app, ""},
-		{"an access token", url.Values{hintParameter: {access}}, app, ""},
-		{"tampered with", url.Values{hintParameter: {strings.Join(tampered, ".")}}, app, ""},
-		{"another site's", url.Values{hintParameter: {idToken(beside, regular)}}, app, ""},
+		{"RS256", url.Values{tokenHintParameter: {rs}, afterLogoutParameter: {after}}, 302, after},
+		{"HS256", url.Values{tokenHintParameter: {hs}, afterLogoutParameter: {pageAfter}}, 302, pageAfter},
+		{"with a state", url.Values{tokenHintParameter: {rs}, afterLogoutParameter: {after}, "state": {"s"}}, 302, after + "?state=s"},
+		{"HS256 where the client leads by itself", url.Values{tokenHintParameter: {hs}}, 302, pageAfter},
+		{"where the client leads by itself", url.Values{tokenHintParameter: {rs}}, 302, after},
+		{"with the client", url.Values{tokenHintParameter: {rs}, clientParameter: {regular.ID}, afterLogoutParameter: {after}}, 302, after},
+		{"with another client", url.Values{tokenHintParameter: {rs}, clientParameter: {symmetric.ID}}, 400, ""},
+		{"to another client's address", url.Values{tokenHintParameter: {rs}, afterLogoutParameter: {pageAfter}}, 400, ""},
+		{"twice", url.Values{tokenHintParameter: {rs, hs}}, 400, ""},
+		{"garbage with a client", url.Values{tokenHintParameter: {"x.y.z"}, clientParameter: {regular.ID}, afterLogoutParameter: {after}}, 302, after},
+		{"garbage", url.Values{tokenHintParameter: {"x.y.z"}, afterLogoutParameter: {after}}, app, ""},
+		{"nothing", url.Values{tokenHintParameter: {""}}, app, ""},
+		{"an access token", url.Values{tokenHintParameter: {access}}, app, ""},
+		{"tampered with", url.Values{tokenHintParameter: {strings.Join(tampered, ".")}}, app, ""},
+		{"another site's", url.Values{tokenHintParameter: {idToken(beside, regular)}}, app, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := r.visitor(t).get(logoutPath + "?" + test.query.Encode())
@@ -71,7 +71,7 @@ func TestLogoutByHint(t *testing.T) {
 	})
 	t.Run("who is signed in is asked", func(t *testing.T) {
 		v := r.signedInVisitor(t, r.newEmail())
-		page := v.get(logoutPath + "?" + url.Values{hintParameter: {rs}, afterLogoutParameter: {after}, "state": {"s"}}.Encode())
+		page := v.get(logoutPath + "?" + url.Values{tokenHintParameter: {rs}, afterLogoutParameter: {after}, "state": {"s"}}.Encode())
 		if !v.signedIn() {
 			t.Fatal("it signs out by itself")
 		}
@@ -81,7 +81,7 @@ func TestLogoutByHint(t *testing.T) {
 	})
 	t.Run("posted", func(t *testing.T) {
 		v := r.signedInVisitor(t, r.newEmail())
-		a := v.submit(logoutPath, url.Values{hintParameter: {hs}, afterLogoutParameter: {pageAfter}})
+		a := v.submit(logoutPath, url.Values{tokenHintParameter: {hs}, afterLogoutParameter: {pageAfter}})
 		if a.Header.Get("Location") != pageAfter || v.signedIn() {
 			t.Errorf("%s", a.said())
 		}
@@ -97,7 +97,7 @@ func TestLogoutByHint(t *testing.T) {
 			t.Fatal(err)
 		}
 		for hint, target := range map[string]string{oldRS: after, oldHS: pageAfter} {
-			a := r.visitor(t).get(logoutPath + "?" + url.Values{hintParameter: {hint}, afterLogoutParameter: {target}}.Encode())
+			a := r.visitor(t).get(logoutPath + "?" + url.Values{tokenHintParameter: {hint}, afterLogoutParameter: {target}}.Encode())
 			if a.Header.Get("Location") != target {
 				t.Errorf("%s", a.said())
 			}

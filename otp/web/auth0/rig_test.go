@@ -39,7 +39,7 @@ type rig struct {
 
 // newRig runs a site with the dialect, on paths that it shares with the app
 // and with the clients of every rig unless edit says otherwise.
-func newRig(t *testing.T, o webtest.Options, edit ...func(*Config)) *rig {
+func newRig(t testing.TB, o webtest.Options, edit ...func(*Config)) *rig {
 	t.Helper()
 	r := new(rig)
 	r.Site = webtest.New(t, o, func(s *webtest.Site) wire.API {

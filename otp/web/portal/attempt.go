@@ -44,6 +44,8 @@ type attempt struct {
 	Again bool `json:"n,omitempty"`
 	// Fresh is set where whoever is signed in must sign in again.
 	Fresh bool `json:"x,omitempty"`
+	// Locales are the languages that the login page was asked for in, or empty.
+	Locales string `json:"l,omitempty"`
 	// Expires is in Unix seconds.
 	Expires int64 `json:"e"`
 

@@ -97,10 +97,22 @@ type handoffRequest struct {
 	Digest string `json:"d"`
 	// Ask says that the home must not go on by itself.
 	Ask bool `json:"a,omitempty"`
+	// Fresh says that whoever is signed in at the home must sign in again there,
+	// unless they did since the request was made.
+	Fresh bool `json:"f,omitempty"`
 	// OnceMore says that this is the second hand-off in a row.
 	OnceMore bool `json:"o,omitempty"`
 	// Expires is in Unix seconds.
 	Expires int64 `json:"e"`
+}
+
+// clockSkew is how far the clocks of a node and of the store may be apart.
+const clockSkew = 10 * time.Second
+
+// made is when the site made the request, or up to a second later: what is fresh
+// here is so for the site too.
+func (q handoffRequest) made() time.Time {
+	return time.Unix(q.Expires, 0).Add(time.Second - requestLifetime)
 }
 
 // handoffTicket is the home's answer, which stays in the store.
@@ -155,7 +167,8 @@ func (p *portal) leaveForHome(w http.ResponseWriter, r *http.Request, back strin
 		Pages:    p.handoffs.pages,
 		Return:   back,
 		Digest:   digestOf(secret),
-		Ask:      query.Has(askParameter) || query.Has(freshField),
+		Ask:      query.Has(askParameter),
+		Fresh:    query.Has(freshField),
 		OnceMore: query.Has(onceMoreParameter),
 		Expires:  p.Gate.Cookie.Now().Add(requestLifetime).Unix(),
 	})
@@ -167,7 +180,9 @@ func (p *portal) leaveForHome(w http.ResponseWriter, r *http.Request, back strin
 		p.fail(w, r, err)
 		return
 	}
-	redirect(w, p.Home+handoffPath+"?"+url.Values{requestParameter: {request}}.Encode())
+	toHome := url.Values{requestParameter: {request}}
+	LoginRequest{Hint: query.Get(hintParameter), Locales: query.Get(localesParameter)}.ask(toHome)
+	redirect(w, p.Home+handoffPath+"?"+toHome.Encode())
 }
 
 // sealRequest seals a request. One whose way back is too long to be carried
@@ -214,8 +229,9 @@ func (p *portal) handOver(w http.ResponseWriter, r *http.Request) {
 	}
 	self := p.Path + handoffPath + "?" + url.Values{requestParameter: {sealed}}.Encode()
 	switch {
-	case !visitor.SignedIn(), visitor.Bearer: // an access token must not become a session that outlives it
-		page := p.loginPage(r, self, "", false)
+	case !visitor.SignedIn(), visitor.Bearer, // an access token must not become a session that outlives it
+		request.Fresh && visitor.Session.Created.Before(request.made().Add(-clockSkew)):
+		page := p.loginPage(r, self, loginHint(query), request.Fresh)
 		page.Text = append(page.Text, text.Fill(page.Words.Page.GoOnTo, "site", hostOf(request.Pages)))
 		p.render(w, http.StatusOK, page)
 	case request.Ask && !query.Has(goOnParameter):

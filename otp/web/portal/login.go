@@ -5,7 +5,6 @@ package portal
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -45,7 +44,7 @@ func (p *portal) showLogin(w http.ResponseWriter, r *http.Request) {
 		p.leaveForHome(w, r, back)
 		return
 	}
-	page := p.loginPage(r, back, "", fresh)
+	page := p.loginPage(r, back, loginHint(query), fresh)
 	page.Notice = formNotice(page.Words, outcome)
 	if query.Has(restartParameter) {
 		page.Notice = page.Words.Page.Restart
@@ -67,6 +66,7 @@ func (p *portal) login(w http.ResponseWriter, r *http.Request) error {
 		Return:  returnPath(form.Text(gate.ReturnParameter)),
 		Browser: newBrowser(),
 		Fresh:   form.Text(freshField) != "",
+		Locales: locales(r.URL.Query()),
 	}
 	a.address, err = p.parseAddress(a.Typed)
 	if err == nil {
@@ -109,7 +109,7 @@ func (p *portal) start(w http.ResponseWriter, r *http.Request, a attempt) error 
 		Form:        a.Form,
 		Code:        p.Code,
 		ClientIP:    wire.CallerOf(r).IP,
-		Locale:      p.words(r).Language,
+		Locale:      p.attemptWords(r, a).Language,
 		LinkPath:    LinkPath(p.Path),
 		LinkPayload: payload,
 	})
@@ -145,8 +145,5 @@ func (p *portal) restart(w http.ResponseWriter) {
 
 // loginAddress is the address of the login page that leads back to a path.
 func (p *portal) loginAddress(back string) string {
-	if back == "/" {
-		return LoginPath(p.Path)
-	}
-	return LoginPath(p.Path) + "?" + url.Values{gate.ReturnParameter: {back}}.Encode()
+	return p.loginAddressFor(LoginRequest{Return: back})
 }

@@ -3,6 +3,7 @@
 package portal
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 
@@ -12,8 +13,10 @@ import (
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
+// words are those of the language that the page's address asks for, or else the
+// browser.
 func (p *portal) words(r *http.Request) *text.Words {
-	return p.catalogue.Words(wire.Languages(r))
+	return p.catalogue.Words(cmp.Or(locales(r.URL.Query()), wire.Languages(r)))
 }
 
 // page returns a page without its text and body.
@@ -44,7 +47,7 @@ type loginBody struct {
 func (p *portal) loginPage(r *http.Request, back, typed string, fresh bool) *page {
 	words := p.words(r)
 	page := p.page(words, loginKind, words.Page.LoginTitle)
-	body := loginBody{Action: LoginPath(p.Path), ReturnTo: back, Typed: typed, Fresh: fresh}
+	body := loginBody{Action: p.loginAddressFor(LoginRequest{Return: "/", Locales: locales(r.URL.Query())}), ReturnTo: back, Typed: typed, Fresh: fresh}
 	hint, prefix := p.numberHints(words)
 	email, sms := p.service.HasSender(otp.Email), p.service.HasSender(otp.SMS)
 	switch {
@@ -124,14 +127,14 @@ type verifyBody struct {
 // verifyPage asks for the code of an attempt, or to open the link where the
 // message has no code. device says that the person's own is ticked.
 func (p *portal) verifyPage(r *http.Request, a attempt, device bool) *page {
-	words := p.words(r)
+	words := p.attemptWords(r, a)
 	page := p.page(words, verifyKind, words.Page.VerifyTitle)
 	body := verifyBody{
 		Action:      p.Path + "/verify",
 		Label:       words.Page.Verify,
 		AgainAction: LoginPath(p.Path),
 		AgainLabel:  words.Page.Resend,
-		OtherAction: p.loginAddress(a.Return),
+		OtherAction: p.loginAddressFor(LoginRequest{Return: a.Return, Fresh: a.Fresh, Locales: a.Locales}),
 		OtherLabel:  words.Page.OtherAddress,
 		AsksCode:    a.Form != otp.FormLink,
 		AsksDevice:  true,

@@ -10,7 +10,6 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/text"
-	"github.com/caddy-otp/caddy-otp/otp/web/gate"
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
@@ -27,15 +26,8 @@ func (p Pages) API() wire.API { return p.api() }
 // [gate.ErrUnchecked] where that can't be told.
 func (p Pages) Session(r *http.Request) (otp.Session, error) { return p.browserSession(r) }
 
-// Login sends the browser to sign in and back to a path of this site. With
-// again it must sign in even if somebody is.
-func (p Pages) Login(w http.ResponseWriter, back string, again bool) {
-	query := url.Values{gate.ReturnParameter: {back}}
-	if again {
-		query.Set(freshField, "1")
-	}
-	redirect(w, LoginPath(p.Path)+"?"+query.Encode())
-}
+// Login sends the browser to sign in.
+func (p Pages) Login(w http.ResponseWriter, q LoginRequest) { redirect(w, p.loginAddressFor(q)) }
 
 // SecondFactor sends the browser to get the second factor that its session needs
 // ([gate.Gate.HasFactor]), and back to a path of this site.

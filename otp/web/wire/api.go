@@ -36,6 +36,9 @@ type Endpoint struct {
 	// Documented makes other methods on the path a 405; without it they are
 	// the app's.
 	Documented bool
+	// AnyOrigin lets the pages of every site send a request that others than GET
+	// are for: one that changes nothing, and that they could send by a link too.
+	AnyOrigin bool
 	// Serve answers.
 	Serve http.HandlerFunc
 }

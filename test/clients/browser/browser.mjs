@@ -3,13 +3,14 @@
 // What people do in a browser with applications that sign in by the site: pages
 // with the official auth0-js, and an application with openid-client on its server.
 // What comes of each step is printed as a line of JSON: {name, result}.
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 import * as oidc from 'openid-client';
 
-const { SITE, MAILS, SECRET, CHROMIUM, CERTIFICATE, KEY } = process.env;
+const { SITE, BRANCH, HOME_SITE, MAILS, SECRET, CHROMIUM, CERTIFICATE, KEY } = process.env;
 const domain = SITE.replace('https://', '');
 // An application with a server, a page of another site, and one of the same site
 // at another port.
@@ -35,19 +36,33 @@ const other = (code) => code.slice(0, -1) + ((Number(code.at(-1)) + 1) % 10);
 const sdk = readFileSync('node_modules/auth0-js/dist/auth0.min.js');
 const blank = '<!doctype html><title>app</title><link rel="icon" href="data:,"><script src="/auth0.min.js"></script>';
 
+// posted are the forms that the application got.
+const posted = [];
+
 // All of them are on this server: each of their pages has auth0-js and nothing
 // else.
 const server = createServer({ cert: readFileSync(CERTIFICATE), key: readFileSync(KEY) }, (request, response) => {
   const script = request.url === '/auth0.min.js';
+  if (request.method === 'POST') { // an answer by response_mode=form_post
+    let body = '';
+    request.on('data', (part) => { body += part; });
+    request.on('end', () => {
+      posted.push({ path: request.url, type: request.headers['content-type'], body });
+      response.setHeader('Content-Type', 'text/html');
+      response.end(blank);
+    });
+    return;
+  }
   response.setHeader('Content-Type', script ? 'text/javascript' : 'text/html');
   response.end(script ? sdk : blank);
 });
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const here = `127.0.0.1:${server.address().port}`;
-const rules = [APP, FAR, NEAR].map((origin) => {
+const { hostname: homeHost, port: homePort } = new URL(HOME_SITE);
+const rules = [`MAP ${homeHost}:${homePort} 127.0.0.1:${homePort}`, ...[APP, FAR, NEAR].map((origin) => {
   const { hostname, port } = new URL(origin);
   return `MAP ${hostname}:${port || 443} ${here}`;
-});
+})];
 
 const browser = await chromium.launch({
   executablePath: CHROMIUM, args: ['--no-sandbox', `--host-resolver-rules=${rules.join(', ')}`],
@@ -239,6 +254,131 @@ const signedIn = async (page) => (await page.request.get(`${SITE}/.otp/session`)
     print(`${name}: an unregistered callback`, new URL(page.url()).origin === SITE);
     await page.context().close();
   }
+}
+
+// The hybrid flows, by the fragment and by a form that the site's page posts. The
+// library checks the ID token that comes with the code, and its c_hash; at_hash,
+// which it leaves alone, is checked here.
+{
+  const page = await visit();
+  const email = 'hybrid@example.com';
+  const half = (text) => createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url');
+  const claimsOf = (jwt) => JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url'));
+  let signedInAlready = false;
+  for (const response_type of ['code', 'code id_token', 'code token', 'code id_token token']) {
+    for (const response_mode of ['fragment', 'form_post']) {
+      const name = `${response_type}, ${response_mode}`;
+      const config = await oidc.discovery(new URL(SITE), 'web', undefined, oidc.ClientSecretPost(SECRET));
+      const hybrid = response_type.includes('id_token');
+      if (hybrid) oidc.useCodeIdTokenResponseType(config);
+      const verifier = oidc.randomPKCECodeVerifier(), state = oidc.randomState(), nonce = oidc.randomNonce();
+      await page.goto(oidc.buildAuthorizationUrl(config, {
+        redirect_uri: `${APP}/callback`, scope: 'openid email', state, nonce, response_type, response_mode,
+        code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256',
+      }).href);
+      if (!signedInAlready) {
+        await page.fill('#address', email);
+        await page.click('button');
+        await page.fill('input[name=code]', (await mail(email)).code);
+        await page.click('form button');
+        signedInAlready = true;
+      }
+      await page.waitForURL(`${APP}/callback*`);
+      let came, values;
+      if (response_mode === 'form_post') {
+        const { path, type, body } = posted.pop();
+        came = new Request(`${APP}${path}`, { method: 'POST', headers: { 'Content-Type': type }, body });
+        values = new URLSearchParams(body);
+      } else {
+        came = new URL(page.url());
+        values = new URLSearchParams(came.hash.slice(1));
+        if (!hybrid) came = new URL(`${APP}/callback?${new URLSearchParams([['code', values.get('code')], ['state', values.get('state')]])}`);
+      }
+      const result = { names: [...values.keys()].sort().join(' ') };
+      try {
+        const tokens = await oidc.authorizationCodeGrant(config, came, { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true });
+        result.email = tokens.claims().email;
+        result.sub = (await oidc.fetchUserInfo(config, values.get('access_token') ?? tokens.access_token, tokens.claims().sub)).sub === tokens.claims().sub;
+      } catch (e) {
+        result.error = e.cause?.message ?? e.message;
+      }
+      if (hybrid) {
+        const { c_hash, at_hash } = claimsOf(values.get('id_token'));
+        result.c_hash = c_hash === half(values.get('code'));
+        result.at_hash = values.has('access_token') ? at_hash === half(values.get('access_token')) : at_hash ?? null;
+      }
+      print(`hybrid: ${name}`, result);
+    }
+  }
+  // A library that is given another code must refuse the ID token.
+  const config = await oidc.discovery(new URL(SITE), 'web', undefined, oidc.ClientSecretPost(SECRET));
+  oidc.useCodeIdTokenResponseType(config);
+  const state = oidc.randomState(), nonce = oidc.randomNonce();
+  await page.goto(oidc.buildAuthorizationUrl(config, { redirect_uri: `${APP}/callback`, scope: 'openid', state, nonce, response_type: 'code id_token' }).href);
+  const swapped = new URL(page.url());
+  const values = new URLSearchParams(swapped.hash.slice(1));
+  values.set('code', 'another');
+  swapped.hash = values;
+  const refused = await oidc.authorizationCodeGrant(config, swapped, { expectedState: state, expectedNonce: nonce }).catch((e) => e);
+  print('hybrid: another code', /c_hash/.test(refused.message + refused.cause?.message));
+  // A refusal is posted too.
+  await page.goto(oidc.buildAuthorizationUrl(config, { redirect_uri: `${APP}/callback`, scope: 'openid', state, response_type: 'code id_token', response_mode: 'form_post' }).href);
+  await page.waitForURL(`${APP}/callback*`);
+  print('hybrid: no nonce', new URLSearchParams(posted.pop().body).get('error'));
+  // A page of the application posts the request (OpenID Connect Core §3.1.2.1):
+  // who is signed in still is.
+  await page.goto(`${APP}/`);
+  await page.evaluate(([action, fields]) => {
+    const form = Object.assign(document.createElement('form'), { method: 'post', action });
+    for (const [name, value] of Object.entries(fields)) form.append(Object.assign(document.createElement('input'), { name, value }));
+    document.body.append(form);
+    form.submit();
+  }, [`${SITE}/authorize`, { client_id: 'web', redirect_uri: `${APP}/callback`, scope: 'openid', response_type: 'code', state }]);
+  await page.waitForURL(`${APP}/callback*`);
+  print('posted request', [...new URL(page.url()).searchParams.keys()].sort().join(' '));
+}
+
+// A site whose realm signs in at another: a demand for a new login is met there.
+{
+  const page = await visit();
+  const email = 'home@example.com';
+  const config = await oidc.discovery(new URL(BRANCH), 'web', undefined, oidc.ClientSecretPost(SECRET));
+  let nth = 0;
+  const signIn = async () => {
+    await page.fill('#address', email);
+    await page.click('button');
+    await page.fill('input[name=code]', (await mail(email, ++nth)).code);
+    await page.click('form button');
+  };
+  async function authorize(parameters, steps) {
+    const verifier = oidc.randomPKCECodeVerifier(), state = oidc.randomState(), nonce = oidc.randomNonce();
+    await page.goto(oidc.buildAuthorizationUrl(config, {
+      redirect_uri: `${APP}/callback`, scope: 'openid email', state, nonce,
+      code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256', ...parameters,
+    }).href);
+    await steps?.();
+    await page.waitForURL(`${APP}/callback*`);
+    const tokens = await oidc.authorizationCodeGrant(config, new URL(page.url()), {
+      pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true,
+      maxAge: parameters.max_age === undefined ? undefined : Number(parameters.max_age),
+    }).catch((e) => ({ claims: () => ({ error: e.error ?? e.code ?? e.message }) }));
+    return tokens.claims();
+  }
+  const compare = (before, after) => after.error ?? (after.auth_time === before.auth_time ? 'same login' : 'new login');
+  const first = await authorize({}, signIn);
+  print('home: login', { email: first.email ?? first.error, age: Math.abs(Date.now() / 1000 - first.auth_time) < 60 });
+  print('home: again', compare(first, await authorize({})));
+  await sleep(12_000); // a login of less than ten seconds before is new: clocks may differ by that
+  const second = await authorize({ prompt: 'login', login_hint: email, ui_locales: 'de' }, async () => {
+    print('home: the login page', {
+      at: page.url().startsWith(`${HOME_SITE}/`) ? 'home' : page.url(), lang: await page.getAttribute('html', 'lang'),
+      address: await page.inputValue('#address'), path: new URL(page.url()).pathname,
+    });
+    await signIn();
+  });
+  print('home: prompt=login', compare(first, second));
+  await sleep(12_000);
+  print('home: max_age', compare(second, await authorize({ max_age: '1' }, signIn)));
 }
 
 await browser.close();
