@@ -99,8 +99,10 @@ func FuzzAuthorize(f *testing.F) {
 func FuzzCode(f *testing.F) {
 	f.Add("code", verifier, callback)
 	f.Add("", "", "")
+	f.Add("0", "0", "\xff")
 	f.Add(strings.Repeat("A", 200), "x", "https://evil.example")
-	r := newRig(f, webtest.Options{})
+	// Exclusive: what is malformed would be the app's otherwise.
+	r := newRig(f, webtest.Options{}, func(c *Config) { c.Exclusive = true })
 	var real string
 	f.Fuzz(func(t *testing.T, code, verifier, redirectURI string) {
 		if real == "" {
