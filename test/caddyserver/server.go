@@ -183,5 +183,8 @@ func (s *Server) end(signal syscall.Signal) {
 	<-s.exited
 }
 
+// PID returns the number of the process.
+func (s *Server) PID() int { return s.process.Process.Pid }
+
 // Log returns all that the server has printed.
 func (s *Server) Log() string { return s.log.String() }
