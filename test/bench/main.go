@@ -28,6 +28,7 @@ func main() {
 		rounds = flag.Int("rounds", 10, "how many `rounds` each job has")
 		slice  = flag.Duration("slice", 2*time.Second, "how long each side's turn takes in each round")
 		only   = flag.String("only", "", "run the jobs whose names hold this `text`")
+		dir    = flag.String("profile", "", "write a profile of each job's own side into this `folder` instead")
 		what   = flag.String("serve", "", "run as one of the servers that ours is held against (used by the program itself)")
 		addr   = flag.String("addr", "", "where that listens")
 		redis  = flag.String("redis", "", "the URL of its Redis")
@@ -40,7 +41,7 @@ func main() {
 		*rounds, *slice = 3, 300*time.Millisecond
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := onStage(ctx, func(s *stage) error { return table(ctx, s, *only, *rounds, *slice) })
+	err := onStage(ctx, func(s *stage) error { return table(ctx, s, *only, *dir, *rounds, *slice) })
 	stop()
 	caddyserver.Cleanup()
 	exit(err)
@@ -56,10 +57,20 @@ func exit(err error) {
 }
 
 // table prints the row of each job.
-func table(ctx context.Context, s *stage, only string, rounds int, slice time.Duration) error {
+func table(ctx context.Context, s *stage, only, profiles string, rounds int, slice time.Duration) error {
 	all, err := jobs(ctx, s)
 	if err != nil {
 		return err
+	}
+	if profiles != "" {
+		for _, j := range all {
+			if strings.Contains(j.name, only) {
+				if err := j.profile(ctx, j.ours.admin, profiles, 2*slice); err != nil {
+					return fmt.Errorf("%s: %w", j.name, err)
+				}
+			}
+		}
+		return nil
 	}
 	fmt.Printf("%s; %d rounds of %s for each side\n\n%s", setting("redis"), rounds, slice, tableHead)
 	for _, j := range all {

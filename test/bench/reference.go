@@ -85,6 +85,8 @@ func (s reference) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type process struct {
 	addr string
 	pid  int
+	// admin is a Caddy's admin endpoint.
+	admin string
 }
 
 // start runs this program as a server on a free port and waits until it

@@ -75,7 +75,7 @@ func startCaddy(s *stage, global string, site func(url string) string) *caddySit
 	host := fmt.Sprintf("localhost:%d", caddyserver.FreePort(s))
 	c := &caddySite{host: host, codes: make(map[string]string)}
 	c.caddy = caddyserver.Start(s, global, site("http://"+host))
-	c.pid = c.caddy.PID()
+	c.pid, c.admin = c.caddy.PID(), c.caddy.Admin()
 	_, port, err := net.SplitHostPort(host)
 	if err != nil {
 		s.Fatal(err)
