@@ -19,8 +19,8 @@ func jobs(ctx context.Context, s *stage) ([]job, error) {
 	theirRedis, ourRedis := redisserver.Start(s), redisserver.Start(s)
 	reference := start(s, serveReference, theirRedis.URL())
 	plain := vanilla(s, app.addr)
-	onRedis := guarded(s, app.addr, "store redis "+ourRedis.URL())
-	onBolt := guarded(s, app.addr, "store bolt otp.db")
+	onRedis := guarded(s, app.addr, "store redis "+ourRedis.URL(), toFile)
+	onBolt := guarded(s, app.addr, "store bolt otp.db", toFile)
 
 	cookie, bearer, err := onRedis.signIn()
 	if err != nil {

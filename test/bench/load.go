@@ -67,6 +67,10 @@ type load struct {
 	connections int
 	first, last int64
 	longest     time.Duration
+	// every is how long after one request a connection sends its next, however
+	// long the first takes: a latency counts from when its request was due. 0:
+	// at once after the answer.
+	every time.Duration
 }
 
 // run sends the load.
@@ -106,6 +110,7 @@ func (l load) connection(ctx context.Context, next func() (int64, bool)) measure
 	var m measurement
 	var c *client
 	var buffer []byte
+	due := time.Now()
 	for {
 		n, more := next()
 		if !more {
@@ -113,6 +118,10 @@ func (l load) connection(ctx context.Context, next func() (int64, bool)) measure
 		}
 		buffer = l.append(buffer[:0], n)
 		begun := time.Now()
+		if l.every > 0 {
+			time.Sleep(due.Sub(begun))
+			begun, due = due, due.Add(l.every)
+		}
 		var status int
 		var err error
 		if c == nil {

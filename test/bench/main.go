@@ -8,6 +8,7 @@
 //	go run ./test/bench           the table, in about ten minutes
 //	go run ./test/bench -quick    in under a minute, for a first look
 //	go run ./test/bench -only verify
+//	go run ./test/bench -calm     app traffic while other things happen beside it
 package main
 
 import (
@@ -29,6 +30,7 @@ func main() {
 		slice  = flag.Duration("slice", 2*time.Second, "how long each side's turn takes in each round")
 		only   = flag.String("only", "", "run the jobs whose names hold this `text`")
 		dir    = flag.String("profile", "", "write a profile of each job's own side into this `folder` instead")
+		beside = flag.Bool("calm", false, "measure app traffic while other things happen beside it instead")
 		what   = flag.String("serve", "", "run as one of the servers that ours is held against (used by the program itself)")
 		addr   = flag.String("addr", "", "where that listens")
 		redis  = flag.String("redis", "", "the URL of its Redis")
@@ -41,7 +43,12 @@ func main() {
 		*rounds, *slice = 3, 300*time.Millisecond
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := onStage(ctx, func(s *stage) error { return table(ctx, s, *only, *dir, *rounds, *slice) })
+	err := onStage(ctx, func(s *stage) error {
+		if *beside {
+			return calm(ctx, s, *rounds, *slice)
+		}
+		return table(ctx, s, *only, *dir, *rounds, *slice)
+	})
 	stop()
 	caddyserver.Cleanup()
 	exit(err)

@@ -25,6 +25,8 @@ type caddySite struct {
 	// host is what requests name.
 	host  string
 	caddy *caddyserver.Server
+	// reload loads the site anew, with an e-mail sender.
+	reload func(email string) error
 
 	// read is how much of the delivered messages was read, and codes are those
 	// found there, by address.
@@ -53,22 +55,28 @@ func vanilla(s *stage, app string) *caddySite {
 // messagesFile is where messages go, in the Caddy's folder.
 const messagesFile = "messages.jsonl"
 
-// guarded is a Caddy with the module. store are lines of the global otp block.
-// Its throttles by client_ip are out of the way: all of the load comes from
-// one address.
-func guarded(s *stage, app, store string) *caddySite {
+// toFile delivers into the file that codes are read from.
+const toFile = "file " + messagesFile
+
+// guarded is a Caddy with the module. store are lines of the global otp block,
+// and email is its sender. Its throttles by client_ip are out of the way: all of
+// the load comes from one address.
+func guarded(s *stage, app, store, email string) *caddySite {
 	global := globalBlock + "\totp {\n\t\t" + store + "\n\t\tsecret a-secret-of-more-than-thirty-two-bytes\n\t}\n"
-	return startCaddy(s, global, func(url string) string {
+	site := func(url, email string) string {
 		return fmt.Sprintf(`%s {
 	otp {
 		public_url %s
-		email file %s
+		email %s
 		throttle client_ip 1000000 1s
 	}
 	reverse_proxy %s
 }
-`, url, url, messagesFile, app)
-	})
+`, url, url, email, app)
+	}
+	c := startCaddy(s, global, func(url string) string { return site(url, email) })
+	c.reload = func(email string) error { return c.caddy.Reload(global, site(c.url(), email)) }
+	return c
 }
 
 func startCaddy(s *stage, global string, site func(url string) string) *caddySite {

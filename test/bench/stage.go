@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -17,7 +18,9 @@ import (
 type stage struct {
 	testing.TB // nil: rigs use nothing else of it
 
-	ctx      context.Context
+	ctx context.Context
+
+	mu       sync.Mutex
 	cleanups []func()
 }
 
@@ -43,17 +46,24 @@ func onStage(ctx context.Context, run func(*stage) error) (err error) {
 }
 
 func (s *stage) clear() {
-	for _, cleanup := range slices.Backward(s.cleanups) {
+	s.mu.Lock()
+	cleanups := s.cleanups
+	s.cleanups = nil
+	s.mu.Unlock()
+	for _, cleanup := range slices.Backward(cleanups) {
 		cleanup()
 	}
-	s.cleanups = nil
 }
 
 func (s *stage) Helper() {}
 
 func (s *stage) Context() context.Context { return s.ctx }
 
-func (s *stage) Cleanup(f func()) { s.cleanups = append(s.cleanups, f) }
+func (s *stage) Cleanup(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cleanups = append(s.cleanups, f)
+}
 
 func (s *stage) TempDir() string {
 	dir, err := os.MkdirTemp("", "caddy-otp-bench-")
