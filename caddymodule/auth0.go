@@ -21,6 +21,9 @@ import (
 
 // The applications of the auth0 API: how a Caddyfile says them, what is wrong
 // with them, and what the API gets to know of them.
+//
+// There is no option for an API's own scopes (read:orders). Like Auth0 where an
+// API defines none, the site leaves them out of what it grants.
 
 // parseClient reads
 //
@@ -262,6 +265,21 @@ func (c *Client) resolve(repl *caddy.Replacer) error {
 		}
 	}
 	return nil
+}
+
+// audiences are the APIs that tokens can be had for at the site. They are taken
+// to stand behind it: who has a token for one is known there.
+func (o *Options) audiences() []string {
+	var all []string
+	for _, api := range o.apiLines() {
+		if api.DefaultAudience != "" {
+			all = append(all, api.DefaultAudience)
+		}
+		for _, client := range api.Clients {
+			all = append(all, client.Audiences...)
+		}
+	}
+	return all
 }
 
 // auth0Clients are the clients as the API knows them.

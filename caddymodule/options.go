@@ -138,7 +138,8 @@ type API struct {
 	Connections []string `json:"connections,omitempty"`
 
 	// Whom the access tokens of `auth0` are for (`aud`) where the application
-	// asks for no audience. Default: this site.
+	// asks for no audience: an API behind this site, which they open as those of
+	// an application's `audiences` do. Default: this site.
 	DefaultAudience string `json:"default_audience,omitempty"`
 }
 
@@ -177,7 +178,11 @@ type Client struct {
 	Origins []string `json:"origins,omitempty"`
 
 	// The APIs that the client may ask access tokens for (`audience`), as they
-	// name themselves. Tokens for this site need none.
+	// name themselves. They are taken to stand behind this site: tokens for them
+	// open it, and of the realm's other sites only those that name the API too.
+	// Tokens for this site need none. They have no scopes but OpenID Connect's
+	// (`openid`, `profile`, `email`, `phone`, `offline_access`): others that are
+	// asked for, such as `read:orders`, are left out.
 	Audiences []string `json:"audiences,omitempty"`
 
 	// How the client may get tokens: `otp` (by a message's code), `refresh`,

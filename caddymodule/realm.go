@@ -132,14 +132,14 @@ func (h *Handler) realmOf(app *App, publicURL *url.URL) (string, error) {
 	return publicURL.Host, nil
 }
 
-// issuer returns the issuer of a site, which shares its realm's key with those
-// of the realm's other sites.
-func (a *App) issuer(service *otp.Service) *token.Issuer {
+// issuer returns the issuer of a site with its APIs' audiences, which shares its
+// realm's key with those of the realm's other sites.
+func (a *App) issuer(service *otp.Service, audiences []string) *token.Issuer {
 	realm := service.Realm()
 	if first := a.issuers[realm]; first != nil {
-		return first.Beside(service)
+		return first.Beside(service, audiences...)
 	}
-	a.issuers[realm] = token.NewIssuer(service)
+	a.issuers[realm] = token.NewIssuer(service, audiences...)
 	return a.issuers[realm]
 }
 

@@ -64,7 +64,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, levels []Options, publi
 		return nil, err
 	}
 	app.services = append(app.services, service)
-	issuer := app.issuer(service)
+	issuer := app.issuer(service, h.audiences())
 	cookie := h.sessionCookie(service)
 	path := cmp.Or(h.Path, portal.DefaultPath)
 	home, err := h.home(app, levels, publicURL, path, repl)

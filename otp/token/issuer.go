@@ -47,25 +47,34 @@ type Issuer struct {
 	service *otp.Service
 	keys    *keySet
 	sites   *sites
+	apis    []string
 	sealed  *Sealed
 	now     func() time.Time
 }
 
 // NewIssuer returns the issuer of a service's realm. Its iss is the site's
-// public URL with a slash at its end, as Auth0's clients expect it.
-func NewIssuer(s *otp.Service) *Issuer { return issuerOf(s, newKeySet(s), new(sites)) }
+// public URL with a slash at its end, as Auth0's clients expect it. apis are the
+// audiences of APIs that stand behind the site: the access tokens that are for
+// one of them open it as those do that are for the site itself.
+func NewIssuer(s *otp.Service, apis ...string) *Issuer {
+	return issuerOf(s, newKeySet(s), new(sites), apis)
+}
 
 // Beside returns the issuer of another site of the same realm, with the same
-// key: the access tokens of the one open the other, and those of all sites
-// that are beside either.
-func (i *Issuer) Beside(s *otp.Service) *Issuer { return issuerOf(s, i.keys, i.sites) }
+// key and APIs of its own: the access tokens for the one site open the other,
+// and those of all sites that are beside either. One for an API opens only the
+// sites that have it.
+func (i *Issuer) Beside(s *otp.Service, apis ...string) *Issuer {
+	return issuerOf(s, i.keys, i.sites, apis)
+}
 
-func issuerOf(s *otp.Service, keys *keySet, realm *sites) *Issuer {
+func issuerOf(s *otp.Service, keys *keySet, realm *sites, apis []string) *Issuer {
 	i := &Issuer{
 		url:     s.PublicURL().String() + "/",
 		service: s,
 		keys:    keys,
 		sites:   realm,
+		apis:    apis,
 		sealed:  NewSealed(s.Keys(), s.Realm(), "bearer"),
 		now:     time.Now,
 	}
@@ -145,7 +154,7 @@ func (i *Issuer) Sign(ctx context.Context, typ Type, claims map[string]any) (str
 
 // SignBySecret returns a JWT as [Issuer.Sign] does, signed with HS256 by a
 // secret that its reader has too: it proves nothing to anybody else, and
-// [Issuer.Parse] takes none of these.
+// [Issuer.Parse] takes none of these, but [Issuer.ParseBySecret].
 func (i *Issuer) SignBySecret(secret []byte, typ Type, claims map[string]any) (string, error) {
 	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
 	return i.signWith(jose.SigningKey{Algorithm: jose.HS256, Key: secret}, options, claims)
@@ -171,12 +180,12 @@ func (i *Issuer) signWith(key jose.SigningKey, options *jose.SignerOptions, clai
 }
 
 // Authenticate returns the session that an access token proves. It returns
-// [ErrInvalid] for anything that isn't an access token of this realm,
-// [ErrExpired] for one that is too old, [otp.ErrNoSession] where the session
+// [ErrInvalid] for anything that isn't an access token of this realm, and for
+// this site or another of the realm's or one of this site's APIs, [ErrExpired] for one that is too old, [otp.ErrNoSession] where the session
 // has ended before, [otp.ErrPending] where its second factor is yet to be
 // proved, or an error of the store.
 func (i *Issuer) Authenticate(ctx context.Context, raw string) (otp.Session, error) {
-	x, err := i.ParseAccess(ctx, raw)
+	x, err := i.parseFor(ctx, raw, i.serves)
 	if err != nil {
 		return otp.Session{}, err
 	}
@@ -186,7 +195,7 @@ func (i *Issuer) Authenticate(ctx context.Context, raw string) (otp.Session, err
 // AuthenticateOrPending is [Issuer.Authenticate] for what a session may be used
 // for before its second factor is proved.
 func (i *Issuer) AuthenticateOrPending(ctx context.Context, raw string) (otp.Session, error) {
-	x, err := i.ParseAccess(ctx, raw)
+	x, err := i.parseFor(ctx, raw, i.serves)
 	if err != nil {
 		return otp.Session{}, err
 	}
@@ -194,7 +203,7 @@ func (i *Issuer) AuthenticateOrPending(ctx context.Context, raw string) (otp.Ses
 }
 
 // Issued reports whether a bearer token is an access token of this realm,
-// whether or not it still holds.
+// whether or not it still holds and whomever it is for.
 func (i *Issuer) Issued(ctx context.Context, raw string) bool {
 	if raw == "" {
 		return false
@@ -218,18 +227,25 @@ func (i *Issuer) Names(raw string) bool {
 // ParseAccess returns the session of an access token. It returns
 // [ErrInvalid] for anything that isn't an access token of this realm,
 // [ErrExpired] for one that is too old, together with its session, or the
-// store's error. It doesn't know of revocations.
+// store's error. It doesn't know of revocations, and takes a token whomever it
+// is for: that tells whose token it is, and what to revoke, and opens nothing.
 func (i *Issuer) ParseAccess(ctx context.Context, raw string) (otp.Session, error) {
+	x, _, err := i.parseAccess(ctx, raw)
+	return x, err
+}
+
+// parseAccess is ParseAccess, and returns the claims besides.
+func (i *Issuer) parseAccess(ctx context.Context, raw string) (otp.Session, map[string]any, error) {
 	claims, err := i.Parse(ctx, Access, raw)
 	if err != nil && !errors.Is(err, ErrExpired) {
-		return otp.Session{}, err
+		return otp.Session{}, nil, err
 	}
 	text, _ := claims[sessionClaim].(string)
 	x, _, _, openErr := i.sealed.Open(text)
 	if openErr != nil {
-		return otp.Session{}, openErr
+		return otp.Session{}, nil, openErr
 	}
-	return x, err
+	return x, claims, err
 }
 
 // Parse verifies a JWT of a type and returns its claims, with the errors of
@@ -237,12 +253,9 @@ func (i *Issuer) ParseAccess(ctx context.Context, raw string) (otp.Session, erro
 // token's other headers are not looked at (RFC 8725 §3.1). An access token may
 // be of another site of the realm, all others are this site's own.
 func (i *Issuer) Parse(ctx context.Context, typ Type, raw string) (map[string]any, error) {
-	if len(raw) > MaxLength || strings.Count(raw, ".") != 2 || strings.ContainsAny(raw, " \t\r\n") {
-		return nil, ErrInvalid
-	}
-	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := parseCompact(raw, jose.RS256)
 	if err != nil {
-		return nil, ErrInvalid
+		return nil, err
 	}
 	key, err := i.keys.current(ctx)
 	if err != nil {
@@ -256,6 +269,42 @@ func (i *Issuer) Parse(ctx context.Context, typ Type, raw string) (map[string]an
 	if err != nil {
 		return nil, ErrInvalid
 	}
+	return i.claimsOf(typ, payload)
+}
+
+// ParseBySecret is [Issuer.Parse] for a JWT of [Issuer.SignBySecret], which is
+// of this site.
+func (i *Issuer) ParseBySecret(secret []byte, typ Type, raw string) (map[string]any, error) {
+	signed, err := parseCompact(raw, jose.HS256)
+	if err != nil {
+		return nil, err
+	}
+	if typ == Access || len(secret) == 0 || signed.Signatures[0].Protected.ExtraHeaders[jose.HeaderType] != string(typ) {
+		return nil, ErrInvalid
+	}
+	payload, err := signed.Verify(secret)
+	if err != nil {
+		return nil, ErrInvalid
+	}
+	return i.claimsOf(typ, payload)
+}
+
+// parseCompact reads a JWT that is signed with an algorithm, and doesn't verify
+// it.
+func parseCompact(raw string, algorithm jose.SignatureAlgorithm) (*jose.JSONWebSignature, error) {
+	if len(raw) > MaxLength || strings.Count(raw, ".") != 2 || strings.ContainsAny(raw, " \t\r\n") {
+		return nil, ErrInvalid
+	}
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{algorithm})
+	if err != nil {
+		return nil, ErrInvalid
+	}
+	return signed, nil
+}
+
+// claimsOf reads what was verified, and judges who issued it and until when it
+// holds.
+func (i *Issuer) claimsOf(typ Type, payload []byte) (map[string]any, error) {
 	var claims map[string]any
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		return nil, ErrInvalid

@@ -286,3 +286,41 @@ func TestSignBySecret(t *testing.T) {
 		}
 	}
 }
+
+// TestParseBySecret: what a secret signed is taken by that secret alone, at the
+// site that signed it, for its type, and never for an access token.
+func TestParseBySecret(t *testing.T) {
+	i, _ := newIssuer(t, host)
+	other, _ := newIssuer(t, "other.example.com")
+	secret, wrong := []byte(strings.Repeat("s", 32)), []byte(strings.Repeat("w", 32))
+	claims := map[string]any{"aud": "app", "exp": time.Now().Add(time.Hour).Unix()}
+	raw := mustBe(i.SignBySecret(secret, ID, claims))
+	if got, err := i.ParseBySecret(secret, ID, raw); err != nil || got["aud"] != "app" {
+		t.Errorf("%v, %v", got, err)
+	}
+	claims["exp"] = time.Now().Add(-time.Hour).Unix()
+	if got, err := i.ParseBySecret(secret, ID, mustBe(i.SignBySecret(secret, ID, claims))); !errors.Is(err, ErrExpired) || got["aud"] != "app" {
+		t.Errorf("%v, %v", got, err)
+	}
+	claims["exp"] = time.Now().Add(time.Hour).Unix()
+	for name, call := range map[string]func() (map[string]any, error){
+		"another secret": func() (map[string]any, error) { return i.ParseBySecret(wrong, ID, raw) },
+		"no secret":      func() (map[string]any, error) { return i.ParseBySecret(nil, ID, raw) },
+		"another site":   func() (map[string]any, error) { return other.ParseBySecret(secret, ID, raw) },
+		"another type":   func() (map[string]any, error) { return i.ParseBySecret(secret, Renewal, raw) },
+		"an access token": func() (map[string]any, error) {
+			return i.ParseBySecret(secret, Access, mustBe(i.SignBySecret(secret, Access, claims)))
+		},
+		"the realm's key": func() (map[string]any, error) {
+			return i.ParseBySecret(secret, ID, mustBe(i.Sign(t.Context(), ID, claims)))
+		},
+		"as the realm's":   func() (map[string]any, error) { return i.Parse(t.Context(), ID, raw) },
+		"cut off":          func() (map[string]any, error) { return i.ParseBySecret(secret, ID, raw[:len(raw)-4]) },
+		"too long":         func() (map[string]any, error) { return i.ParseBySecret(secret, ID, raw+strings.Repeat("A", MaxLength)) },
+		"with white space": func() (map[string]any, error) { return i.ParseBySecret(secret, ID, raw+"\n") },
+	} {
+		if got, err := call(); !errors.Is(err, ErrInvalid) || got != nil {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}

@@ -135,8 +135,8 @@ func (d *Dialect) browserEndpoints() []wire.Endpoint {
 		{Method: post, Path: verifyRedirectPath, Serve: d.answer(d.redeemVerifyRedirect)},
 		{Method: post, Path: crossOriginPath, Owns: d.namesClient, Serve: d.answer(d.serveCrossOrigin)},
 		{Method: get, Path: authorizePath, Owns: d.namesClient, Serve: d.answer(d.serveAuthorize)},
-		{Method: get, Path: logoutPath, Owns: d.namesClient, Serve: d.answer(d.serveLogout)},
-		{Method: post, Path: logoutPath, Owns: d.namesClient, Serve: d.answer(d.confirmLogout)},
+		{Method: get, Path: logoutPath, Owns: d.ownsLogout, Serve: d.answer(d.serveLogout)},
+		{Method: post, Path: logoutPath, Owns: d.ownsLogout, Serve: d.answer(d.confirmLogout)},
 	}
 }
 

@@ -70,7 +70,7 @@ func (d *Dialect) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		TokenAuthAlgorithms:   assertionAlgorithms,
 		RevokeAuthMethods:     clientAuth,
 		RevokeAuthAlgorithms:  assertionAlgorithms,
-		Claims:                append([]string{"iss", "aud", "iat", "exp"}, claimNames...),
+		Claims:                append([]string{"iss", "aud", "iat", "exp", "auth_time"}, claimNames...),
 	})
 }
 

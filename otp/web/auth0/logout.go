@@ -3,6 +3,7 @@
 package auth0
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -31,7 +32,7 @@ var errReturnTo = badRequest("invalid_request", "The returnTo URL isn't one of t
 // asked, so that no foreign page can sign its visitors out.
 func (d *Dialect) serveLogout(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	client, target, err := d.decodeLogout(query)
+	client, target, err := d.decodeLogout(r.Context(), query)
 	if err != nil {
 		return d.refuseBrowser(w, r, err)
 	}
@@ -62,7 +63,7 @@ func (d *Dialect) confirmLogout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, target, err := d.decodeLogout(formValues(form))
+	_, target, err := d.decodeLogout(r.Context(), formValues(form))
 	if err != nil {
 		return d.refuseBrowser(w, r, err)
 	}
@@ -86,18 +87,37 @@ func (d *Dialect) leave(w http.ResponseWriter, r *http.Request, target string) {
 	redirect(w, r, target)
 }
 
+// leaving returns the client that a logout names, by its id or by an ID token.
+// A token that is none of ours (any more) names nobody; where both are there
+// they must agree.
+func (d *Dialect) leaving(ctx context.Context, values url.Values) (Client, error) {
+	id := values.Get(clientParameter)
+	client, known := d.client(id)
+	hinted, byHint, err := d.hinted(ctx, values.Get(hintParameter))
+	switch {
+	case err != nil:
+		return Client{}, err
+	case id == "" && byHint:
+		return hinted, nil
+	case id == "":
+		return Client{}, errNoClient
+	case !known:
+		return Client{}, errInvalidClient
+	case byHint && hinted.ID != id:
+		return Client{}, errHint
+	}
+	return client, nil
+}
+
 // decodeLogout returns the client and where to go, empty for nowhere: one of the
 // client's logout URLs, exactly, or one of its origins.
-func (d *Dialect) decodeLogout(values url.Values) (Client, string, error) {
+func (d *Dialect) decodeLogout(ctx context.Context, values url.Values) (Client, string, error) {
 	if givenTwice(values) {
 		return Client{}, "", errTwice
 	}
-	client, known := d.client(values.Get(clientParameter))
-	switch {
-	case values.Get(clientParameter) == "":
-		return Client{}, "", errNoClient
-	case !known:
-		return Client{}, "", errInvalidClient
+	client, err := d.leaving(ctx, values)
+	if err != nil {
+		return Client{}, "", err
 	}
 	target, standard := values.Get(returnToParameter), values.Get(afterLogoutParameter)
 	if target == "" {

@@ -23,11 +23,15 @@ var scopes = []string{scopeOpenID, scopeProfile, scopeEmail, scopePhone, scopeOf
 // scopeSet is granted scopes, each once, in the order asked for.
 type scopeSet []string
 
-// grantScopes returns those of the scopes asked for that exist. What no API
+// grantScopes returns those of the scopes asked for that exist: nil where none
+// are asked for, which is not the same as none that exist. What no API
 // defines is left out without an error, as Auth0 does: an app that trusts the
 // scope of a token must not find in it whatever a client cared to ask for.
 func grantScopes(asked []string) scopeSet {
-	var granted scopeSet
+	if len(asked) == 0 {
+		return nil
+	}
+	granted := scopeSet{}
 	for _, scope := range asked {
 		if slices.Contains(scopes, scope) && !granted.has(scope) {
 			granted = append(granted, scope)

@@ -11,21 +11,27 @@ import (
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 )
 
-// serveUserinfo answers GET and POST /userinfo: what the access token's scope
-// covers, and nothing without openid.
+const badToken = "The access token is invalid, expired or revoked, or isn't for this address"
+
+// challenge asks for an access token (RFC 6750 §3).
+func (d *Dialect) challenge() string { return `Bearer realm="` + d.Service.Realm() + `"` }
+
+// serveUserinfo answers GET and POST /userinfo (OpenID Connect Core §5.3): what
+// the access token's scope covers, and nothing without openid. A token for an
+// API alone, which hasn't this address among its audiences, is as good as none.
 func (d *Dialect) serveUserinfo(w http.ResponseWriter, r *http.Request) error {
 	bearer := wire.Bearer(r)
 	if bearer == "" {
-		w.Header().Set("WWW-Authenticate", "Bearer")
+		w.Header().Set("WWW-Authenticate", d.challenge())
 		return errUnauthorized
 	}
-	x, err := d.Issuer.Authenticate(r.Context(), bearer)
+	x, err := d.Issuer.AuthenticateFor(r.Context(), bearer, d.userinfoURL(), d.Issuer.URL())
 	if err == nil && d.lacksFactor(x) {
 		err = otp.ErrPending
 	}
 	switch {
 	case errors.Is(err, token.ErrInvalid), errors.Is(err, token.ErrExpired), errors.Is(err, otp.ErrNoSession):
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		w.Header().Set("WWW-Authenticate", d.challenge()+`, error="invalid_token", error_description="`+badToken+`"`)
 		return errUnauthorized
 	case err != nil:
 		return err

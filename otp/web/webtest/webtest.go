@@ -66,6 +66,8 @@ type Options struct {
 	NoKey bool
 	// Origin is the site's own. Default: [Origin].
 	Origin string
+	// Audiences are those of APIs behind the site.
+	Audiences []string
 	// Beside is another site of the same realm, whose store, keys and clock
 	// the new one has too.
 	Beside *Site
@@ -105,11 +107,11 @@ func New(t testing.TB, o Options, newAPI func(*Site) wire.API) *Site {
 	if o.Beside == nil {
 		s.furnish(o)
 		s.Service = otp.NewService(s.config(o))
-		s.Issuer = token.NewIssuer(s.Service)
+		s.Issuer = token.NewIssuer(s.Service, o.Audiences...)
 	} else {
 		s.house = o.Beside.house
 		s.Service = otp.NewService(s.config(o))
-		s.Issuer = o.Beside.Issuer.Beside(s.Service)
+		s.Issuer = o.Beside.Issuer.Beside(s.Service, o.Audiences...)
 	}
 	s.Gate = gate.New(gate.Config{
 		Service: s.Service,
