@@ -8,6 +8,7 @@
 //	go run ./test/bench           the table, in about ten minutes
 //	go run ./test/bench -quick    in under a minute, for a first look
 //	go run ./test/bench -only verify
+//	go run ./test/bench -growth   the stores at several sizes and numbers of callers
 //	go run ./test/bench -calm     app traffic while other things happen beside it
 package main
 
@@ -31,6 +32,8 @@ func main() {
 		only   = flag.String("only", "", "run the jobs whose names hold this `text`")
 		dir    = flag.String("profile", "", "write a profile of each job's own side into this `folder` instead")
 		beside = flag.Bool("calm", false, "measure app traffic while other things happen beside it instead")
+		sizes  = flag.Bool("growth", false, "measure the stores at several sizes and numbers of callers instead")
+		draw   = flag.String("plots", "", "draw what -growth measures into this `folder`")
 		what   = flag.String("serve", "", "run as one of the servers that ours is held against (used by the program itself)")
 		addr   = flag.String("addr", "", "where that listens")
 		redis  = flag.String("redis", "", "the URL of its Redis")
@@ -44,8 +47,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := onStage(ctx, func(s *stage) error {
-		if *beside {
+		switch {
+		case *beside:
 			return calm(ctx, s, *rounds, *slice)
+		case *sizes:
+			return grow(ctx, s, *quick, *draw)
 		}
 		return table(ctx, s, *only, *dir, *rounds, *slice)
 	})
@@ -61,6 +67,23 @@ func exit(err error) {
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// grow measures the stores, and draws what it measured into a folder if that
+// is given.
+func grow(ctx context.Context, s *stage, quick bool, dir string) error {
+	largest := sizesOfStores[len(sizesOfStores)-1]
+	if quick {
+		largest = sizesOfStores[0]
+	}
+	var p plots
+	if err := growth(ctx, s, largest, &p); err != nil {
+		return err
+	}
+	if err := scaling(ctx, s, &p); err != nil || dir == "" {
+		return err
+	}
+	return p.write(dir)
 }
 
 // table prints the row of each job.
