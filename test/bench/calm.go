@@ -128,7 +128,7 @@ func disturbances(ctx context.Context, s *stage) ([]disturbance, error) {
 func storm(ctx context.Context, c *caddySite, status int) (end func() error) {
 	ctx, cancel := context.WithCancel(ctx)
 	t := target{addr: c.addr, status: status, append: func(buffer []byte, n int64) []byte {
-		return appendRequest(buffer, http.MethodPost, startPath, c.host, "", startBody(startAddress(n)))
+		return appendRequest(buffer, http.MethodPost, startPath, c.host, jsonType, startBody(startAddress(n)))
 	}}
 	first := takeNumbers()
 	result := make(chan measurement, 1)

@@ -112,7 +112,7 @@ func startsAt(c *caddySite) func(first, count int64) (target, error) {
 	return func(int64, int64) (target, error) {
 		// What was delivered for earlier ones isn't wanted.
 		return target{addr: c.addr, status: http.StatusOK, append: func(buffer []byte, n int64) []byte {
-			return appendRequest(buffer, http.MethodPost, startPath, c.host, "", startBody(startAddress(n)))
+			return appendRequest(buffer, http.MethodPost, startPath, c.host, jsonType, startBody(startAddress(n)))
 		}}, c.forgetMessages()
 	}
 }
@@ -129,7 +129,7 @@ func verifiesAt(ctx context.Context, c *caddySite, connections int) func(first, 
 			return target{}, err
 		}
 		prepared := load{target: target{addr: c.addr, status: http.StatusOK, append: func(buffer []byte, n int64) []byte {
-			return appendRequest(buffer, http.MethodPost, startPath, c.host, "", startBody(verifyAddress(n)))
+			return appendRequest(buffer, http.MethodPost, startPath, c.host, jsonType, startBody(verifyAddress(n)))
 		}}, connections: connections, first: first, last: first + count, longest: time.Minute}.run(ctx)
 		if prepared.Errors > 0 {
 			return target{}, fmt.Errorf("%d starts failed, as by: %s", prepared.Errors, prepared.Example)
@@ -144,7 +144,35 @@ func verifiesAt(ctx context.Context, c *caddySite, connections int) func(first, 
 			bodies[i] = verifyBody(address, code)
 		}
 		return target{addr: c.addr, status: http.StatusOK, append: func(buffer []byte, n int64) []byte {
-			return appendRequest(buffer, http.MethodPost, verifyPath, c.host, "", bodies[n-first])
+			return appendRequest(buffer, http.MethodPost, verifyPath, c.host, jsonType, bodies[n-first])
+		}}, nil
+	}
+}
+
+// signInsAt are verifications on the site's pages, with the right codes: they
+// open the session of a browser, which needs no signature.
+func signInsAt(ctx context.Context, c *caddySite, connections int) func(first, count int64) (target, error) {
+	headers := formType + "Origin: " + c.url() + "\r\nSec-Fetch-Site: same-origin\r\n"
+	return func(first, count int64) (target, error) {
+		if err := c.forgetMessages(); err != nil {
+			return target{}, err
+		}
+		cookies := make([]string, count)
+		prepared := load{target: target{addr: c.addr, status: http.StatusSeeOther, append: func(buffer []byte, n int64) []byte {
+			return appendRequest(buffer, http.MethodPost, loginPath, c.host, headers, "address="+verifyAddress(n))
+		}, answered: func(n int64, answer *client) { cookies[n-first] = answer.cookies() }}, connections: connections, first: first, last: first + count, longest: time.Minute}.run(ctx)
+		if prepared.Errors > 0 {
+			return target{}, fmt.Errorf("%d starts failed, as by: %s", prepared.Errors, prepared.Example)
+		}
+		codes := make([]string, count)
+		for i := range codes {
+			var err error
+			if codes[i], err = c.code(verifyAddress(first + int64(i))); err != nil {
+				return target{}, err
+			}
+		}
+		return target{addr: c.addr, status: http.StatusSeeOther, append: func(buffer []byte, n int64) []byte {
+			return appendRequest(buffer, http.MethodPost, confirmPath, c.host, headers+"Cookie: "+cookies[n-first]+"\r\n", "code="+codes[n-first])
 		}}, nil
 	}
 }
@@ -159,6 +187,6 @@ func pageOf(host, headers string) target {
 // storesOf are requests of the reference handler, with bodies like a start's.
 func storesOf(host string) target {
 	return target{status: http.StatusOK, append: func(buffer []byte, n int64) []byte {
-		return appendRequest(buffer, http.MethodPost, "/", host, "", startBody(startAddress(n)))
+		return appendRequest(buffer, http.MethodPost, "/", host, jsonType, startBody(startAddress(n)))
 	}}
 }

@@ -25,6 +25,9 @@ type target struct {
 	append func(buffer []byte, n int64) []byte
 	// status is the answer that is no error.
 	status int
+	// answered is told each answer to a request that is no error; nil: nobody
+	// is.
+	answered func(n int64, c *client)
 }
 
 // requestTimeout bounds one request.
@@ -139,6 +142,8 @@ func (l load) connection(ctx context.Context, next func() (int64, bool)) measure
 			m.Errors++
 			m.Example = err.Error()
 			c = c.close()
+		} else if l.answered != nil {
+			l.answered(n, c)
 		}
 	}
 	c.close()
@@ -151,7 +156,8 @@ func (l load) connection(ctx context.Context, next func() (int64, bool)) measure
 type client struct {
 	conn   net.Conn
 	reader *bufio.Reader
-	body   []byte
+	// header and body are those of the last answer.
+	header, body []byte
 }
 
 func dial(ctx context.Context, addr string) (*client, error) {
@@ -169,8 +175,7 @@ func (c *client) close() *client {
 	return nil
 }
 
-// do sends the bytes of a request and reads the answer. Its body is in c.body
-// until the next.
+// do sends the bytes of a request and reads the answer.
 func (c *client) do(request []byte) (status int, err error) {
 	if err := c.conn.SetDeadline(time.Now().Add(requestTimeout)); err != nil {
 		return 0, err
@@ -189,6 +194,7 @@ func (c *client) do(request []byte) (status int, err error) {
 		return 0, err
 	}
 	length := -1
+	c.header = c.header[:0]
 	for {
 		line, err := c.line()
 		if err != nil {
@@ -197,6 +203,7 @@ func (c *client) do(request []byte) (status int, err error) {
 		if len(line) == 0 {
 			break
 		}
+		c.header = append(append(c.header, line...), '\n')
 		const name = "content-length:"
 		if len(line) > len(name) && strings.EqualFold(string(line[:len(name)]), name) {
 			if length, err = strconv.Atoi(strings.TrimSpace(string(line[len(name):]))); err != nil {
@@ -220,6 +227,25 @@ func (c *client) line() ([]byte, error) {
 	return line[:max(0, len(line)-len("\r\n"))], nil
 }
 
+// cookies returns the cookies that the last answer sets, as a request has them.
+func (c *client) cookies() string {
+	var pairs []string
+	for line := range strings.Lines(string(c.header)) {
+		name, value, _ := strings.Cut(line, ":")
+		if strings.EqualFold(name, "Set-Cookie") {
+			pair, _, _ := strings.Cut(strings.TrimSpace(value), ";")
+			pairs = append(pairs, pair)
+		}
+	}
+	return strings.Join(pairs, "; ")
+}
+
+// jsonType is the header line of JSON bodies, formType that of forms.
+const (
+	jsonType = "Content-Type: application/json\r\n"
+	formType = "Content-Type: application/x-www-form-urlencoded\r\n"
+)
+
 // appendRequest appends a request with further header lines.
 func appendRequest(buffer []byte, method, path, host, headers, body string) []byte {
 	buffer = append(buffer, method...)
@@ -230,7 +256,7 @@ func appendRequest(buffer []byte, method, path, host, headers, body string) []by
 	buffer = append(buffer, "\r\n"...)
 	buffer = append(buffer, headers...)
 	if body != "" {
-		buffer = append(buffer, "Content-Type: application/json\r\nContent-Length: "...)
+		buffer = append(buffer, "Content-Length: "...)
 		buffer = strconv.AppendInt(buffer, int64(len(body)), 10)
 		buffer = append(buffer, "\r\n"...)
 	}

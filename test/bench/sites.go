@@ -152,10 +152,12 @@ func (c *caddySite) forgetMessages() error {
 	return nil
 }
 
-// Paths of the Nest Auth API, which stands for the three.
+// Paths of the Nest Auth API, which stands for the three, and of the pages.
 const (
-	startPath  = "/auth/passwordless/send"
-	verifyPath = "/auth/login"
+	startPath   = "/auth/passwordless/send"
+	verifyPath  = "/auth/login"
+	loginPath   = "/.otp/login"
+	confirmPath = "/.otp/verify"
 )
 
 func startBody(address string) string {
@@ -182,14 +184,14 @@ func (c *caddySite) signInByPage(address string) (cookie string, err error) {
 		return "", err
 	}
 	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	if _, err := c.post(browser, "/.otp/login", "application/x-www-form-urlencoded", url.Values{"address": {address}}.Encode(), http.StatusSeeOther); err != nil {
+	if _, err := c.post(browser, loginPath, "application/x-www-form-urlencoded", url.Values{"address": {address}}.Encode(), http.StatusSeeOther); err != nil {
 		return "", err
 	}
 	code, err := c.code(address)
 	if err != nil {
 		return "", err
 	}
-	if _, err := c.post(browser, "/.otp/verify", "application/x-www-form-urlencoded", url.Values{"code": {code}}.Encode(), http.StatusSeeOther); err != nil {
+	if _, err := c.post(browser, confirmPath, "application/x-www-form-urlencoded", url.Values{"code": {code}}.Encode(), http.StatusSeeOther); err != nil {
 		return "", err
 	}
 	site, err := url.Parse(c.url())
