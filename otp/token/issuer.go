@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,8 @@ type Issuer struct {
 	sites   *sites
 	apis    []string
 	sealed  *Sealed
+	// renewals are the keys of refresh tokens.
+	renewals []otp.MACKey
 	// verified are access tokens whose signature, issuer and seal were found
 	// good, which cost more to look at than all the rest of a request. The
 	// realm's key is the same for as long as an issuer lives.
@@ -74,13 +77,14 @@ func (i *Issuer) Beside(s *otp.Service, apis ...string) *Issuer {
 
 func issuerOf(s *otp.Service, keys *keySet, realm *sites, apis []string) *Issuer {
 	i := &Issuer{
-		url:     s.PublicURL().String() + "/",
-		service: s,
-		keys:    keys,
-		sites:   realm,
-		apis:    apis,
-		sealed:  NewSealed(s.Keys(), s.Realm(), "bearer"),
-		now:     time.Now,
+		url:      s.PublicURL().String() + "/",
+		service:  s,
+		keys:     keys,
+		sites:    realm,
+		apis:     apis,
+		sealed:   NewSealed(s.Keys(), s.Realm(), "bearer"),
+		renewals: s.Keys().MACKeys("refresh " + s.Realm()),
+		now:      time.Now,
 	}
 	realm.add(i.url)
 	return i
@@ -216,16 +220,21 @@ func (i *Issuer) Issued(ctx context.Context, raw string) bool {
 	return err == nil || errors.Is(err, ErrExpired)
 }
 
-// Names reports whether a token says that this realm's key signed it. It is
-// for keeping what may be ours to ourselves: nothing is verified.
+// Names reports whether a token says that one of this realm's keys signed it.
+// It is for keeping what may be ours to ourselves: nothing is verified.
 func (i *Issuer) Names(raw string) bool {
-	key := i.keys.key.Load()
 	encoded, _, found := strings.Cut(raw, ".")
-	if key == nil || !found || len(raw) > MaxLength {
+	if !found || len(raw) > MaxLength {
 		return false
 	}
 	header, err := base64.RawURLEncoding.DecodeString(encoded)
-	return err == nil && bytes.Contains(header, []byte(key.id))
+	if err != nil {
+		return false
+	}
+	if key := i.keys.key.Load(); key != nil && bytes.Contains(header, []byte(key.id)) {
+		return true
+	}
+	return slices.ContainsFunc(i.renewals, func(key otp.MACKey) bool { return bytes.Contains(header, []byte(key.ID)) })
 }
 
 // ParseAccess returns the session of an access token. It returns
