@@ -85,6 +85,28 @@ func (k *Keys) candidates(parts ...string) []Tag {
 	return tags
 }
 
+// MACKey is a key of 256 bits for HMAC-SHA256, and the id that tells it from
+// others, which may be public.
+type MACKey struct {
+	ID  string
+	Key []byte
+}
+
+// MACKeys returns the keys of a use, one for each secret: the first signs, all
+// verify.
+func (k *Keys) MACKeys(use string) []MACKey {
+	keys := make([]MACKey, len(k.secrets))
+	for i, secret := range k.secrets {
+		keys[i] = MACKey{
+			ID:  base64.RawURLEncoding.EncodeToString(derive(secret, "sign id "+use)[:macIDLength]),
+			Key: derive(secret, "sign "+use),
+		}
+	}
+	return keys
+}
+
+const macIDLength = 12
+
 // Sealer seals bytes for one use: AES-256-GCM under a key that is derived for
 // that use alone, with a key id, so that older keys still open.
 type Sealer struct {

@@ -188,3 +188,17 @@ func FuzzOpenText(f *testing.F) {
 		}
 	})
 }
+
+func TestMACKeys(t *testing.T) {
+	before := secretsOf(t, "older").MACKeys("use")
+	after := secretsOf(t, "newer", "older").MACKeys("use")
+	if len(before) != 1 || len(after) != 2 || !bytes.Equal(after[1].Key, before[0].Key) || after[1].ID != before[0].ID {
+		t.Error("what the older secret signed no longer verifies")
+	}
+	if bytes.Equal(after[0].Key, before[0].Key) || after[0].ID == before[0].ID {
+		t.Error("the newer secret doesn't sign")
+	}
+	if other := secretsOf(t, "older").MACKeys("another use"); bytes.Equal(other[0].Key, before[0].Key) || other[0].ID == before[0].ID {
+		t.Error("two uses share a key")
+	}
+}

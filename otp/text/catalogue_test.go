@@ -126,6 +126,8 @@ func TestFill(t *testing.T) {
 		{"Sign in to {site}", []string{"site", "Acme"}, "Sign in to Acme"},
 		{"{a}{b}{a}", []string{"a", "{b}", "b", "{a}"}, "{b}{a}{b}"},
 		{"{other} stays", []string{"site", "Acme"}, "{other} stays"},
+		{"{site", []string{"site", "Acme"}, "{site"},
+		{"{{site}}", []string{"site", "Acme"}, "{Acme}"},
 		{"nothing", nil, "nothing"},
 	}
 	for _, tt := range tests {

@@ -132,8 +132,9 @@ type mailView struct {
 }
 
 func (c *Composer) mail(w *Words, m otp.Message) (otp.Message, error) {
+	lifetime := w.Lifetime(m.Lifetime)
 	fill := func(wording string) string {
-		return Fill(wording, "site", c.site, "host", c.host, "lifetime", w.Lifetime(m.Lifetime))
+		return Fill(wording, "site", c.site, "host", c.host, "lifetime", lifetime)
 	}
 	v := mailView{Language: w.Language, Code: m.Code, Link: m.Link, Button: w.Mail.Button, CopyIt: w.Mail.CopyLink}
 	subject, lead, valid := w.Mail.SubjectCode, w.Mail.UseCode, w.Mail.ValidCode

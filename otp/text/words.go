@@ -135,11 +135,31 @@ type PageWords struct {
 // Fill replaces {name} in a wording by the value that follows the name in
 // pairs. Values are never looked at for names again.
 func Fill(wording string, pairs ...string) string {
-	replacements := make([]string, len(pairs))
-	for i := 0; i+1 < len(pairs); i += 2 {
-		replacements[i], replacements[i+1] = "{"+pairs[i]+"}", pairs[i+1]
+	var filled strings.Builder
+	for {
+		before, rest, found := strings.Cut(wording, "{")
+		filled.WriteString(before)
+		if !found {
+			return filled.String()
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		if value, known := valueOf(name, pairs); closed && known {
+			filled.WriteString(value)
+			wording = after
+		} else {
+			filled.WriteByte('{')
+			wording = rest
+		}
 	}
-	return strings.NewReplacer(replacements...).Replace(wording)
+}
+
+func valueOf(name string, pairs []string) (value string, known bool) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i] == name {
+			return pairs[i+1], true
+		}
+	}
+	return "", false
 }
 
 // Lifetime says how long something is good for, never more than it is: whole

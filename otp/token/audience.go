@@ -23,14 +23,14 @@ func (i *Issuer) AuthenticateFor(ctx context.Context, raw string, audiences ...s
 // parseFor is [Issuer.ParseAccess] for tokens with an audience that is taken,
 // and that haven't expired. Others are [ErrInvalid] (RFC 7519 §4.1.3).
 func (i *Issuer) parseFor(ctx context.Context, raw string, takes func(audience string) bool) (otp.Session, error) {
-	x, claims, err := i.parseAccess(ctx, raw)
+	t, err := i.parseAccess(ctx, raw)
 	switch {
 	case err != nil:
 		return otp.Session{}, err
-	case !isFor(claims["aud"], takes):
+	case !isFor(t.audience, takes):
 		return otp.Session{}, ErrInvalid
 	}
-	return x, nil
+	return t.session, nil
 }
 
 // serves reports whether a token for an audience opens the site: it names one

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,13 @@ type Issuer struct {
 	sites   *sites
 	apis    []string
 	sealed  *Sealed
-	now     func() time.Time
+	// renewals are the keys of refresh tokens.
+	renewals []otp.MACKey
+	// verified are access tokens whose signature, issuer and seal were found
+	// good, which cost more to look at than all the rest of a request. The
+	// realm's key is the same for as long as an issuer lives.
+	verified lately[accessToken]
+	now      func() time.Time
 }
 
 // NewIssuer returns the issuer of a service's realm. Its iss is the site's
@@ -70,13 +77,14 @@ func (i *Issuer) Beside(s *otp.Service, apis ...string) *Issuer {
 
 func issuerOf(s *otp.Service, keys *keySet, realm *sites, apis []string) *Issuer {
 	i := &Issuer{
-		url:     s.PublicURL().String() + "/",
-		service: s,
-		keys:    keys,
-		sites:   realm,
-		apis:    apis,
-		sealed:  NewSealed(s.Keys(), s.Realm(), "bearer"),
-		now:     time.Now,
+		url:      s.PublicURL().String() + "/",
+		service:  s,
+		keys:     keys,
+		sites:    realm,
+		apis:     apis,
+		sealed:   NewSealed(s.Keys(), s.Realm(), "bearer"),
+		renewals: s.Keys().MACKeys("refresh " + s.Realm()),
+		now:      time.Now,
 	}
 	realm.add(i.url)
 	return i
@@ -212,16 +220,21 @@ func (i *Issuer) Issued(ctx context.Context, raw string) bool {
 	return err == nil || errors.Is(err, ErrExpired)
 }
 
-// Names reports whether a token says that this realm's key signed it. It is
-// for keeping what may be ours to ourselves: nothing is verified.
+// Names reports whether a token says that one of this realm's keys signed it.
+// It is for keeping what may be ours to ourselves: nothing is verified.
 func (i *Issuer) Names(raw string) bool {
-	key := i.keys.key.Load()
 	encoded, _, found := strings.Cut(raw, ".")
-	if key == nil || !found || len(raw) > MaxLength {
+	if !found || len(raw) > MaxLength {
 		return false
 	}
 	header, err := base64.RawURLEncoding.DecodeString(encoded)
-	return err == nil && bytes.Contains(header, []byte(key.id))
+	if err != nil {
+		return false
+	}
+	if key := i.keys.key.Load(); key != nil && bytes.Contains(header, []byte(key.id)) {
+		return true
+	}
+	return slices.ContainsFunc(i.renewals, func(key otp.MACKey) bool { return bytes.Contains(header, []byte(key.ID)) })
 }
 
 // ParseAccess returns the session of an access token. It returns
@@ -230,22 +243,45 @@ func (i *Issuer) Names(raw string) bool {
 // store's error. It doesn't know of revocations, and takes a token whomever it
 // is for: that tells whose token it is, and what to revoke, and opens nothing.
 func (i *Issuer) ParseAccess(ctx context.Context, raw string) (otp.Session, error) {
-	x, _, err := i.parseAccess(ctx, raw)
-	return x, err
+	t, err := i.parseAccess(ctx, raw)
+	return t.session, err
 }
 
-// parseAccess is ParseAccess, and returns the claims besides.
-func (i *Issuer) parseAccess(ctx context.Context, raw string) (otp.Session, map[string]any, error) {
+// accessToken is what a verified access token says.
+type accessToken struct {
+	session otp.Session
+	// audience is the aud claim, a text or a list of them.
+	audience any
+	expires  time.Time
+}
+
+// parseAccess is ParseAccess, and tells more of the token.
+func (i *Issuer) parseAccess(ctx context.Context, raw string) (accessToken, error) {
+	if t, known := i.verified.get(raw); known {
+		return t, i.expired(t.expires)
+	}
 	claims, err := i.Parse(ctx, Access, raw)
 	if err != nil && !errors.Is(err, ErrExpired) {
-		return otp.Session{}, nil, err
+		return accessToken{}, err
 	}
 	text, _ := claims[sessionClaim].(string)
-	x, _, _, openErr := i.sealed.Open(text)
+	x, _, _, openErr := i.sealed.open(text)
 	if openErr != nil {
-		return otp.Session{}, nil, openErr
+		return accessToken{}, openErr
 	}
-	return x, claims, err
+	t := accessToken{session: x, audience: claims["aud"], expires: expiryOf(claims)}
+	if err == nil {
+		i.verified.put(strings.Clone(raw), t)
+	}
+	return t, err
+}
+
+// expired is [ErrExpired] from a time on.
+func (i *Issuer) expired(expires time.Time) error {
+	if !i.now().Before(expires) {
+		return ErrExpired
+	}
+	return nil
 }
 
 // Parse verifies a JWT of a type and returns its claims, with the errors of
@@ -309,13 +345,18 @@ func (i *Issuer) claimsOf(typ Type, payload []byte) (map[string]any, error) {
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		return nil, ErrInvalid
 	}
-	expires, ok := claims["exp"].(float64)
 	issuer, _ := claims["iss"].(string)
-	if issuer != i.url && (typ != Access || !i.sites.have(issuer)) || !ok {
+	if issuer != i.url && (typ != Access || !i.sites.have(issuer)) {
 		return nil, ErrInvalid
 	}
-	if !i.now().Before(time.Unix(int64(expires), 0)) {
-		return claims, ErrExpired
+	if _, ok := claims["exp"].(float64); !ok {
+		return nil, ErrInvalid
 	}
-	return claims, nil
+	return claims, i.expired(expiryOf(claims))
+}
+
+// expiryOf is the exp claim, which must be there (RFC 7519 §4.1.4).
+func expiryOf(claims map[string]any) time.Time {
+	seconds, _ := claims["exp"].(float64)
+	return time.Unix(int64(seconds), 0)
 }

@@ -5,6 +5,7 @@ package token
 import (
 	"encoding/binary"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -19,6 +20,13 @@ var ErrInvalid = errors.New("not a token of this site")
 type Sealed struct {
 	sealer *otp.Sealer
 	realm  string
+	opened lately[openedSession]
+}
+
+type openedSession struct {
+	session otp.Session
+	seen    time.Time
+	current bool
 }
 
 // NewSealed returns the sealer of a realm's sessions for one use, such as
@@ -96,6 +104,18 @@ func appendText(b []byte, text string) []byte {
 // Open returns what was sealed, or [ErrInvalid]. It doesn't judge the times.
 // current is false where the newest secret didn't seal it.
 func (s *Sealed) Open(text string) (x otp.Session, seen time.Time, current bool, err error) {
+	if o, known := s.opened.get(text); known {
+		return o.session, o.seen, o.current, nil
+	}
+	x, seen, current, err = s.open(text)
+	if err == nil {
+		s.opened.put(strings.Clone(text), openedSession{x, seen, current})
+	}
+	return x, seen, current, err
+}
+
+// open is Open for texts that don't come again.
+func (s *Sealed) open(text string) (x otp.Session, seen time.Time, current bool, err error) {
 	b, current, err := s.sealer.OpenText(text, s.realm)
 	if err != nil || len(b) == 0 || b[0] != sealedVersion {
 		return x, seen, false, ErrInvalid

@@ -183,5 +183,11 @@ func (s *Server) end(signal syscall.Signal) {
 	<-s.exited
 }
 
+// Admin returns the host and port of the admin endpoint.
+func (s *Server) Admin() string { return s.admin }
+
+// PID returns the number of the process.
+func (s *Server) PID() int { return s.process.Process.Pid }
+
 // Log returns all that the server has printed.
 func (s *Server) Log() string { return s.log.String() }

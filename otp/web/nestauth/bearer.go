@@ -47,7 +47,7 @@ func (d *dialect) issued(ctx context.Context, raw string) bool {
 	if err == nil || errors.Is(err, token.ErrExpired) {
 		return x.Dialect == Name
 	}
-	_, err = d.parseRenewal(ctx, raw)
+	_, err = d.parseRenewal(raw)
 	return err == nil || errors.Is(err, token.ErrExpired)
 }
 

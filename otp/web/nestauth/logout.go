@@ -46,7 +46,7 @@ func (d *dialect) sessionOf(ctx context.Context, raw string) (id otp.SessionID, 
 	case !errors.Is(err, token.ErrInvalid):
 		return "", expires, err
 	}
-	renewal, err := d.parseRenewal(ctx, raw)
+	renewal, err := d.parseRenewal(raw)
 	if errors.Is(err, token.ErrInvalid) || errors.Is(err, token.ErrExpired) {
 		return "", expires, nil
 	}

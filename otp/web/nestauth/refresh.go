@@ -55,7 +55,7 @@ func (d *dialect) refresh(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *dialect) renew(r *http.Request, raw string) (tokens, error) {
-	renewal, err := d.parseRenewal(r.Context(), raw)
+	renewal, err := d.parseRenewal(raw)
 	switch {
 	case errors.Is(err, token.ErrInvalid), errors.Is(err, token.ErrExpired):
 		return tokens{}, errRefreshForeign

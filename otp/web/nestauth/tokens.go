@@ -31,7 +31,7 @@ func (d *dialect) issue(ctx context.Context, v otp.Verification) (tokens, error)
 	claims["type"] = "refresh"
 	claims["jti"] = v.Refresh
 	claims["exp"] = v.Session.Expires.Unix()
-	refresh, err := d.Issuer.Sign(ctx, token.Renewal, claims)
+	refresh, err := d.Issuer.SignRenewal(claims)
 	if err != nil {
 		return tokens{}, err
 	}
@@ -74,10 +74,10 @@ type renewal struct {
 	expires time.Time
 }
 
-// parseRenewal reads a refresh token, with the errors of [token.Issuer.Parse].
-// Whether it was used before only the store knows.
-func (d *dialect) parseRenewal(ctx context.Context, raw string) (renewal, error) {
-	claims, err := d.Issuer.Parse(ctx, token.Renewal, raw)
+// parseRenewal reads a refresh token, with the errors of
+// [token.Issuer.ParseRenewal].
+func (d *dialect) parseRenewal(raw string) (renewal, error) {
+	claims, err := d.Issuer.ParseRenewal(raw)
 	if err != nil {
 		return renewal{}, err
 	}
