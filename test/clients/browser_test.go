@@ -134,10 +134,10 @@ func browserOutcomes() map[string]string {
 		want[name+": an unregistered callback"] = "true"
 	}
 	for responseType, names := range map[string]string{
-		"code":                "code state",
-		"code id_token":       "code id_token state",
-		"code token":          "access_token code expires_in scope state token_type",
-		"code id_token token": "access_token code expires_in id_token scope state token_type",
+		"code":                "code iss state",
+		"code id_token":       "code id_token iss state",
+		"code token":          "access_token code expires_in iss scope state token_type",
+		"code id_token token": "access_token code expires_in id_token iss scope state token_type",
 	} {
 		hashes := map[string]string{
 			"code id_token":       `,"c_hash":true,"at_hash":null`,
@@ -154,6 +154,6 @@ func browserOutcomes() map[string]string {
 	want["home: the login page"] = `{"at":"home","lang":"de","address":"home@example.com","path":"/.otp/handoff"}`
 	want["home: prompt=login"] = `"new login"`
 	want["home: max_age"] = `"new login"`
-	want["posted request"] = `"code state"`
+	want["posted request"] = `"code iss state"`
 	return want
 }

@@ -292,7 +292,7 @@ const signedIn = async (page) => (await page.request.get(`${SITE}/.otp/session`)
       } else {
         came = new URL(page.url());
         values = new URLSearchParams(came.hash.slice(1));
-        if (!hybrid) came = new URL(`${APP}/callback?${new URLSearchParams([['code', values.get('code')], ['state', values.get('state')]])}`);
+        if (!hybrid) came = new URL(`${APP}/callback?${new URLSearchParams(['code', 'state', 'iss'].map((name) => [name, values.get(name)]))}`);
       }
       const result = { names: [...values.keys()].sort().join(' ') };
       try {
