@@ -21,7 +21,7 @@ func (s *Service) Try(ctx context.Context, r VerifyRequest) error {
 	guess := s.aim(s.guessCode(r, person), r.Address, refusal, r.KnownBrowser)
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
-	outcome, err := s.store.Verify(ctx, guess, SessionRecord{}, s.guessCharges(r)...)
+	outcome, err := s.storeVerify(ctx, guess, SessionRecord{}, s.guessCharges(r)...)
 	switch {
 	case err != nil:
 		return unavailable(err)

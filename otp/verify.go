@@ -218,7 +218,7 @@ func (s *Service) open(ctx context.Context, p Presented, guess Guess, session Se
 
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
-	outcome, err := s.store.Verify(ctx, guess, record, charges...)
+	outcome, err := s.storeVerify(ctx, guess, record, charges...)
 	if err != nil {
 		return Verification{}, unavailable(err)
 	}
