@@ -149,6 +149,14 @@ func (p *pooledStore) Verify(ctx context.Context, g otp.Guess, s otp.SessionReco
 	return store.Verify(ctx, g, s, charges...)
 }
 
+func (p *pooledStore) Unlock(ctx context.Context, h otp.Handle) error {
+	store, err := p.open()
+	if err != nil {
+		return err
+	}
+	return store.Unlock(ctx, h)
+}
+
 func (p *pooledStore) Claim(ctx context.Context, realms []string, limit int, lease time.Duration) ([]otp.Lease, error) {
 	store, err := p.open()
 	if err != nil {

@@ -13,7 +13,8 @@ type Link struct {
 	Tenant          string
 	Payload         []byte
 
-	secret string
+	knownBrowser string
+	secret       string
 }
 
 type linkDetails struct {
@@ -24,7 +25,9 @@ type linkDetails struct {
 	Purpose Purpose `json:"p"`
 	Tenant  string  `json:"t,omitempty"`
 	Payload []byte  `json:"x,omitempty"`
-	Secret  string  `json:"s"`
+	// KnownBrowser is that which asked for it; any browser may redeem it.
+	KnownBrowser string `json:"k,omitempty"`
+	Secret       string `json:"s"`
 }
 
 const linkUse = "link"
@@ -41,7 +44,9 @@ func (s *Service) newLink(r StartRequest, bound boundTenant) (token string, tag 
 		Purpose: r.Purpose,
 		Tenant:  r.Tenant,
 		Payload: r.LinkPayload,
-		Secret:  secret,
+
+		KnownBrowser: r.KnownBrowser,
+		Secret:       secret,
 	})
 	if err != nil {
 		return "", "", err
@@ -68,6 +73,8 @@ func (s *Service) OpenLink(token string) (Link, error) {
 		Purpose: d.Purpose,
 		Tenant:  d.Tenant,
 		Payload: d.Payload,
-		secret:  d.Secret,
+
+		knownBrowser: d.KnownBrowser,
+		secret:       d.Secret,
 	}, nil
 }

@@ -144,7 +144,7 @@ func TestStartFactor(t *testing.T) {
 	if c.Group == h.group("nestauth", "web", phone, Login) {
 		t.Error("a login's codes are replaced by it")
 	}
-	if fmt.Sprint(call.charges) != fmt.Sprint(h.startCharges(ip)) {
+	if fmt.Sprint(call.charges) != fmt.Sprint(h.startCharges(ip, "")) {
 		t.Errorf("charged %+v", call.charges)
 	}
 	for _, other := range []string{"jane@example.com", "joe@example.com", "+491701234568"} {

@@ -72,6 +72,7 @@ type Service struct {
 	directoryName  string // empty without a directory
 	refused        *recently
 	heldBack       *holdback
+	mirror         mirror
 	countries      []string
 	defaultCountry string
 	throttles      Throttles

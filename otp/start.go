@@ -18,10 +18,14 @@ type StartRequest struct {
 	Dialect, Client string
 	Address         Address
 	// Purpose isn't [MFA], which [Service.StartFactor] is for.
-	Purpose  Purpose
-	Form     Form
-	Code     CodePolicy
-	ClientIP netip.Addr
+	Purpose Purpose
+	// KnownBrowser is the id of a browser that has signed in with the address
+	// before, or empty. Who asks with it must show that by a sealed cookie.
+	// What is asked for with one can only be redeemed with it.
+	KnownBrowser string
+	Form         Form
+	Code         CodePolicy
+	ClientIP     netip.Addr
 	// Locale is the BCP 47 tag of the message's language, or empty.
 	Locale string
 	// Tenant is echoed in the message and the session.
@@ -58,7 +62,7 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if !s.HasSender(r.Address.channel) {
 		return Started{}, ErrNoSender
 	}
-	if err := s.heldBack.refusal(startAction, r.ClientIP); err != nil {
+	if err := s.refuseHeldBack(startAction, r.ClientIP, r.KnownBrowser); err != nil {
 		return Started{}, err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
@@ -73,7 +77,7 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 // because of that.
 func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, refusal string) (Started, error) {
 	challenge := Challenge{
-		Handle:   s.handle(r.Address),
+		Handle:   s.handleFor(r.Address, r.KnownBrowser),
 		Group:    s.group(r.Dialect, r.Client, r.Address, r.Purpose),
 		Lifetime: r.Code.LifetimeOn(r.Address.channel),
 		Attempts: r.Code.Attempts,
@@ -118,7 +122,7 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
 	until := time.Now().Add(deliveryLease)
-	charges := s.startCharges(r.ClientIP)
+	charges := s.startCharges(r.ClientIP, r.KnownBrowser)
 	outcome, err := s.store.Start(ctx, challenge, envelope, charges...)
 	if err != nil {
 		return Started{}, unavailable(err)

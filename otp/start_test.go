@@ -31,7 +31,7 @@ func TestStart(t *testing.T) {
 		c.Lifetime != 10*time.Minute || c.Attempts != 5 || c.Keep != 3 {
 		t.Errorf("challenge %+v", c)
 	}
-	if fmt.Sprint(call.charges) != fmt.Sprint(h.startCharges(r.ClientIP)) {
+	if fmt.Sprint(call.charges) != fmt.Sprint(h.startCharges(r.ClientIP, "")) {
 		t.Errorf("charges %+v", call.charges)
 	}
 	if call.message.Realm != "app.example.com" || call.message.Lifetime != 10*time.Minute || call.message.Lease != deliveryLease {

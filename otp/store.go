@@ -39,6 +39,9 @@ type Store interface {
 
 	// Verify judges a guess and opens the session in the same step:
 	//
+	//  0. Takes the guess's Failures for the handle's where they are more and
+	//     later than the last success, and it has a challenge. Nothing is
+	//     written because of that.
 	//  1. Charges the charges; a refusal is Throttled and changes nothing.
 	//     Once charged they stay so, but for 6.
 	//  2. A guess with the tag of a challenge that the same non-empty Browser
@@ -73,6 +76,10 @@ type Store interface {
 	// An address that was never started costs no space: nothing is kept for
 	// its handle.
 	Verify(ctx context.Context, g Guess, s SessionRecord, charges ...Charge) (Outcome, error)
+
+	// Unlock takes all failures of a handle back and ends its cool-down, as a
+	// success does. Codes that died of wrong guesses stay dead.
+	Unlock(ctx context.Context, h Handle) error
 
 	// Claim leases up to limit messages of the realms that are due: in the
 	// outbox with no lease, or with one that ran out. Each claim of a message
@@ -131,6 +138,9 @@ const (
 	RepeatWindow = 10 * time.Second
 	// Overdue is how long a message stays in the outbox past its lifetime.
 	Overdue = time.Hour
+	// FailuresRemembered is for how long after a success a store tells failures
+	// before it from those after it.
+	FailuresRemembered = 15 * time.Minute
 	// RevocationOverlap is how far before its cursor Revocations begins, at
 	// least: commits may become visible out of order.
 	RevocationOverlap = 5 * time.Second
@@ -189,6 +199,17 @@ type Guess struct {
 	Known bool
 	// Refunds get an event back on a match, besides the charges.
 	Refunds []Charge
+	// Failures are those of the handle that the caller was told of last, by
+	// Outcome.Failures, or zero. A store that has forgotten some since, as it
+	// may at a failover, takes these, unless a success has cleared them.
+	Failures Failures
+}
+
+// Failures are consecutive wrong guesses at a handle.
+type Failures struct {
+	Count int
+	// At is when the last of them was, by the store's clock.
+	At time.Time
 }
 
 // SessionRecord is a session as a store keeps it.
@@ -236,6 +257,9 @@ type Outcome struct {
 	// charge takes to be as good as new, this event included; in the order of
 	// the charges.
 	Levels []time.Duration
+	// Failures is how many consecutive wrong guesses the handle has, where this
+	// was one that was counted; else 0.
+	Failures int
 	// Session is the session as it is kept: the one opened now, where
 	// Verified, or the one opened before, where Repeated.
 	Session SessionRecord

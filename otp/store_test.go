@@ -28,6 +28,7 @@ type fakeStore struct {
 	renewals []renewCall
 	claims   []int
 	settled  []settleCall
+	unlocked []Handle
 
 	// result is what a start comes to, Accepted unless it says otherwise.
 	result Result
@@ -189,6 +190,16 @@ func (s *fakeStore) Renew(ctx context.Context, id SessionID, old []Tag, next Tag
 		return SessionRecord{}, ErrNoSession
 	}
 	return s.renew(id, old)
+}
+
+func (s *fakeStore) Unlock(ctx context.Context, h Handle) error {
+	if err := s.fails(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unlocked = append(s.unlocked, h)
+	return nil
 }
 
 func (s *fakeStore) Revoke(ctx context.Context, r Revocation) error {

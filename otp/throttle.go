@@ -121,12 +121,35 @@ func (s *Service) holdBack(action string, ip netip.Addr, o Outcome) {
 	}
 }
 
-func (s *Service) startCharges(ip netip.Addr) []Charge {
+// refuseHeldBack is [holdback.refusal] for who is counted by their network
+// address.
+func (s *Service) refuseHeldBack(action string, ip netip.Addr, knownBrowser string) error {
+	if knownBrowser != "" {
+		return nil
+	}
+	return s.heldBack.refusal(action, ip)
+}
+
+// startCharges are those of a start. A known browser isn't counted by its
+// network address, which others may share: it has throttles of its own for the
+// few addresses that it is known for.
+func (s *Service) startCharges(ip netip.Addr, knownBrowser string) []Charge {
+	if knownBrowser != "" {
+		return s.addressCharges()
+	}
 	return slices.Concat(s.clientIPCharges(startAction, ip, 1), s.addressCharges())
 }
 
 func (s *Service) verifyCharges(ip netip.Addr) []Charge {
 	return s.clientIPCharges(verifyAction, ip, verifiesPerStart)
+}
+
+// guessCharges are the charges of a code that is only tried.
+func (s *Service) guessCharges(r VerifyRequest) []Charge {
+	if r.KnownBrowser != "" {
+		return nil
+	}
+	return s.verifyCharges(r.ClientIP)
 }
 
 func (s *Service) startRefunds(ip netip.Addr) []Charge {

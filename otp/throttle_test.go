@@ -23,8 +23,8 @@ func TestCharges(t *testing.T) {
 		events  []int
 		scopes  []Scope
 	}{
-		{"a start by IPv4", s.startCharges(v4), []int{50, 10, 3, 5}, []Scope{ScopeClientIP, ScopeClientIP, ScopeAddress, ScopeAddress}},
-		{"a start by IPv6", s.startCharges(v6), []int{50, 50 * 16, 10, 10 * 16, 3, 5}, []Scope{ScopeClientIP, ScopeClientIP, ScopeClientIP, ScopeClientIP, ScopeAddress, ScopeAddress}},
+		{"a start by IPv4", s.startCharges(v4, ""), []int{50, 10, 3, 5}, []Scope{ScopeClientIP, ScopeClientIP, ScopeAddress, ScopeAddress}},
+		{"a start by IPv6", s.startCharges(v6, ""), []int{50, 50 * 16, 10, 10 * 16, 3, 5}, []Scope{ScopeClientIP, ScopeClientIP, ScopeClientIP, ScopeClientIP, ScopeAddress, ScopeAddress}},
 		{"a verification by IPv4", s.verifyCharges(v4), []int{300, 60}, []Scope{ScopeClientIP, ScopeClientIP}},
 		{"a verification by IPv6", s.verifyCharges(v6), []int{300, 300 * 16, 60, 60 * 16}, []Scope{ScopeClientIP, ScopeClientIP, ScopeClientIP, ScopeClientIP}},
 	} {
@@ -46,7 +46,7 @@ func TestCharges(t *testing.T) {
 			buckets[c.Bucket] = true
 		}
 	}
-	if refunds := s.startRefunds(v6); fmt.Sprint(refunds) != fmt.Sprint(s.startCharges(v6)[:4]) {
+	if refunds := s.startRefunds(v6); fmt.Sprint(refunds) != fmt.Sprint(s.startCharges(v6, "")[:4]) {
 		t.Errorf("refunds are %+v", refunds)
 	}
 	if s.throttles.ClientIP[0].Events != 50 {

@@ -11,17 +11,17 @@ func (s *Service) Try(ctx context.Context, r VerifyRequest) error {
 	if r.Purpose == MFA {
 		return errOfFactor
 	}
-	if err := s.heldBack.refusal(verifyAction, r.ClientIP); err != nil {
+	if err := s.refuseHeldBack(verifyAction, r.ClientIP, r.KnownBrowser); err != nil {
 		return err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
 		return err
 	}
-	guess := s.aim(s.guessCode(r, person), r.Address, refusal)
+	guess := s.aim(s.guessCode(r, person), r.Address, refusal, r.KnownBrowser)
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
-	outcome, err := s.store.Verify(ctx, guess, SessionRecord{}, s.verifyCharges(r.ClientIP)...)
+	outcome, err := s.storeVerify(ctx, guess, SessionRecord{}, s.guessCharges(r)...)
 	switch {
 	case err != nil:
 		return unavailable(err)

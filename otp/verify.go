@@ -65,6 +65,9 @@ type VerifyRequest struct {
 	Tenant string
 	// Known refuses addresses that have never verified before, as wrong.
 	Known bool
+	// KnownBrowser is that which the code was asked for with, or empty: see
+	// [StartRequest].
+	KnownBrowser string
 }
 
 // Verification is a success.
@@ -88,14 +91,14 @@ func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, er
 	if r.Purpose == MFA {
 		return Verification{}, errOfFactor
 	}
-	if err := s.heldBack.refusal(verifyAction, r.ClientIP); err != nil {
+	if err := s.refuseHeldBack(verifyAction, r.ClientIP, r.KnownBrowser); err != nil {
 		return Verification{}, err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
 		return Verification{}, err
 	}
-	return s.redeem(ctx, r.Presented, refusal, s.guessCode(r, person), Session{
+	return s.redeem(ctx, r.Presented, refusal, r.KnownBrowser, s.guessCode(r, person), Session{
 		Address: r.Address,
 		Method:  ByCode,
 		Dialect: r.Dialect,
@@ -129,7 +132,7 @@ func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verifica
 		Tags:  s.keys.candidates(s.tagParts(linkTag, l.Dialect, l.Client, l.Address, l.Purpose, person.bound(l.Tenant), l.secret)...),
 		Link:  true,
 	}
-	return s.redeem(ctx, p, refusal, guess, Session{
+	return s.redeem(ctx, p, refusal, l.knownBrowser, guess, Session{
 		Address: l.Address,
 		Method:  ByLink,
 		Dialect: l.Dialect,
@@ -141,8 +144,8 @@ func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verifica
 
 // redeem has the store judge a guess. Somebody who may not sign in, because of
 // refusal unless that is empty, is answered like anybody who guesses wrong.
-func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess Guess, session Session) (Verification, error) {
-	guess = s.aim(guess, session.Address, refusal)
+func (s *Service) redeem(ctx context.Context, p Presented, refusal, knownBrowser string, guess Guess, session Session) (Verification, error) {
+	guess = s.aim(guess, session.Address, refusal, knownBrowser)
 	session.ID = s.newSessionID(guess.Handle)
 	session.Subject = s.subject(session.Person, session.Address)
 	session.Owner = s.owner(session.Subject)
@@ -159,7 +162,11 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 	case due:
 		session.Pending = p.Due == KeepPending
 	}
-	v, err := s.judge(ctx, p, guess, session)
+	judge := s.judge
+	if knownBrowser != "" {
+		judge = s.judgeKnown
+	}
+	v, err := judge(ctx, p, guess, session)
 	if err == nil && p.Due == RefusePending && !session.Pending && session.MFA.IsZero() && s.DemandsFactor(session) {
 		err = s.refusePending(ctx, v.Session)
 	}
@@ -169,10 +176,10 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 	return v, nil
 }
 
-// aim has a guess be one at what an address was sent. Where refusal isn't empty
-// it can't be right.
-func (s *Service) aim(guess Guess, a Address, refusal string) Guess {
-	guess.Handle = s.handle(a)
+// aim has a guess be one at what an address was sent, at the request of a known
+// browser unless that is empty. Where refusal isn't empty it can't be right.
+func (s *Service) aim(guess Guess, a Address, refusal, knownBrowser string) Guess {
+	guess.Handle = s.handleFor(a, knownBrowser)
 	guess.Account = s.account(guess.Handle, a)
 	if refusal != "" {
 		guess.Tags = nil
@@ -187,6 +194,13 @@ func (s *Service) judge(ctx context.Context, p Presented, guess Guess, session S
 	guess.Browser = p.Browser
 	guess.Refunds = s.startRefunds(p.ClientIP)
 	return s.open(ctx, p, guess, session, s.verifyCharges(p.ClientIP)...)
+}
+
+// judgeKnown is judge for a known browser, which isn't counted by its network
+// address: see [Service.startCharges].
+func (s *Service) judgeKnown(ctx context.Context, p Presented, guess Guess, session Session) (Verification, error) {
+	guess.Browser = p.Browser
+	return s.open(ctx, p, guess, session)
 }
 
 // open is judge with charges of the caller's choice, and nothing given back but
@@ -204,7 +218,7 @@ func (s *Service) open(ctx context.Context, p Presented, guess Guess, session Se
 
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
-	outcome, err := s.store.Verify(ctx, guess, record, charges...)
+	outcome, err := s.storeVerify(ctx, guess, record, charges...)
 	if err != nil {
 		return Verification{}, unavailable(err)
 	}

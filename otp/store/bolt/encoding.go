@@ -52,6 +52,9 @@ func (d *decoder) count() int {
 	return int(n)
 }
 
+// isEmpty reports whether nothing is left to read.
+func (d *decoder) isEmpty() bool { return len(d.rest) == 0 }
+
 // done returns an error unless all was read and nothing is left.
 func (d *decoder) done() error {
 	if d.bad || len(d.rest) > 0 {

@@ -20,6 +20,8 @@ type handle struct {
 	clocks map[time.Duration]int64
 	// challenges, the oldest first.
 	challenges []challenge
+	// cleared is when failures were last taken back, or 0.
+	cleared int64
 }
 
 type challenge struct {
@@ -68,6 +70,9 @@ func (x *step) saveHandle(name otp.Handle, h *handle) error {
 	for _, c := range h.challenges {
 		expires = max(expires, c.expires+int64(otp.Remembered))
 	}
+	if h.cleared > 0 {
+		expires = max(expires, h.cleared+int64(otp.FailuresRemembered))
+	}
 	if expires == x.now {
 		return x.delete(handles, []byte(name))
 	}
@@ -95,6 +100,7 @@ func (h *handle) encode() []byte {
 		e.text(c.browser)
 		e.text(string(c.session))
 	}
+	e.number(h.cleared)
 	return e
 }
 
@@ -120,7 +126,20 @@ func (h *handle) decode(entry []byte) error {
 			session:  otp.SessionID(d.text()),
 		})
 	}
+	if !d.isEmpty() { // older ones end here
+		h.cleared = d.number()
+	}
 	return d.done()
+}
+
+// clear takes all failures back.
+func (h *handle) clear(now int64) { h.failures, h.lastFailure, h.cleared = 0, 0, now }
+
+// remind has the handle know of failures that were forgotten here.
+func (h *handle) remind(known otp.Failures) {
+	if at := known.At.UnixNano(); len(h.challenges) > 0 && known.Count > h.failures && at > h.cleared {
+		h.failures, h.lastFailure = known.Count, max(h.lastFailure, at)
+	}
 }
 
 // coolDown returns how long no code is judged: never longer than the failures

@@ -15,12 +15,26 @@ func (s *Store) Verify(ctx context.Context, g otp.Guess, r otp.SessionRecord, ch
 	return write(ctx, s, func(x *step) (otp.Outcome, error) { return x.verify(g, r, charges) })
 }
 
+// Unlock implements [otp.Store].
+func (s *Store) Unlock(ctx context.Context, name otp.Handle) error {
+	_, err := write(ctx, s, func(x *step) (struct{}, error) {
+		h, err := x.handle(name)
+		if err != nil || h.failures == 0 {
+			return struct{}{}, err
+		}
+		h.clear(x.now)
+		return struct{}{}, x.saveHandle(name, h)
+	})
+	return err
+}
+
 // verify follows the steps of [otp.Store], in their order.
 func (x *step) verify(g otp.Guess, r otp.SessionRecord, charges []otp.Charge) (otp.Outcome, error) {
 	h, err := x.handle(g.Handle)
 	if err != nil {
 		return otp.Outcome{}, err
 	}
+	h.remind(g.Failures)
 	clocks := x.clocks(h)
 	refusal, err := clocks.charge(charges)
 	if err != nil {
@@ -104,7 +118,7 @@ func (x *step) judge(h *handle, g otp.Guess, r otp.SessionRecord, clocks *clocks
 	}
 	outcome := otp.Outcome{Now: x.time()}
 	if match < 0 {
-		outcome.Result = h.miss(g, x.now)
+		outcome.Result, outcome.Failures = h.miss(g, x.now), h.failures
 		if err := clocks.save(); err != nil {
 			return otp.Outcome{}, err
 		}
@@ -120,7 +134,7 @@ func (x *step) judge(h *handle, g otp.Guess, r otp.SessionRecord, clocks *clocks
 		return outcome, x.saveCharges(g.Handle, h, clocks, charges)
 	}
 	h.challenges = before.challenges
-	h.failures = 0
+	h.clear(x.now)
 	used := &h.challenges[match]
 	used.used, used.browser, used.session = x.now, g.Browser, r.ID
 	if err := clocks.refund(g.Refunds); err != nil {

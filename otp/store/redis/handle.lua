@@ -4,7 +4,8 @@
 --   LAST        when the last of them was
 --   CLOCKS      the clocks of its address throttles, by window
 --   CHALLENGES  the newest first
-local FAILURES, LAST, CLOCKS, CHALLENGES = 1, 2, 3, 4
+--   CLEARED     when a success last took back failures; older ones have none
+local FAILURES, LAST, CLOCKS, CHALLENGES, CLEARED = 1, 2, 3, 4, 5
 
 -- A challenge. USED is when it was used, or 0.
 local GROUP, CODE, LINK, EXPIRES, ATTEMPTS, LIMIT, USED, BROWSER, SESSION = 1, 2, 3, 4, 5, 6, 7, 8, 9
@@ -46,7 +47,13 @@ local function save(key, h)
 	for _, c in ipairs(h[CHALLENGES]) do
 		latest = math.max(latest, c[EXPIRES] + REMEMBERED)
 	end
+	if h[CLEARED] then latest = math.max(latest, h[CLEARED] + FAILURES_REMEMBERED) end
 	redis.call('SET', key, cmsgpack.pack(h), 'PXAT', milliseconds(latest))
+end
+
+-- clear takes all failures back.
+local function clear(h)
+	h[FAILURES], h[LAST], h[CLEARED] = 0, 0, now
 end
 
 -- cooling returns how much longer no code is judged, 0 where codes are: never

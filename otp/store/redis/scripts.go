@@ -39,6 +39,8 @@ var (
 	verifyLua string
 	//go:embed claim.lua
 	claimLua string
+	//go:embed unlock.lua
+	unlockLua string
 	//go:embed settle.lua
 	settleLua string
 	//go:embed renew.lua
@@ -57,7 +59,7 @@ var (
 
 // scripts are the operations, one for each method of [otp.Store].
 type scripts struct {
-	start, verify, claim, settle, renew, revoke, sessions, revocations, get, swap *goredis.Script
+	start, verify, unlock, claim, settle, renew, revoke, sessions, revocations, get, swap *goredis.Script
 }
 
 // newScripts puts the scripts together. Their clock is the server's, moved
@@ -70,6 +72,7 @@ func newScripts(offset time.Duration) *scripts {
 	return &scripts{
 		start:       script(gcraLua, handleLua, outboxLua, startLua),
 		verify:      script(gcraLua, handleLua, sessionLua, verifyLua),
+		unlock:      script(handleLua, unlockLua),
 		claim:       script(outboxLua, claimLua),
 		settle:      script(outboxLua, settleLua),
 		renew:       script(sessionLua, revocationLua, renewLua),
@@ -112,6 +115,7 @@ func constants(offset time.Duration) string {
 		{"REMEMBERED", otp.Remembered.Microseconds()},
 		{"REPEAT_WINDOW", otp.RepeatWindow.Microseconds()},
 		{"OVERDUE", otp.Overdue.Microseconds()},
+		{"FAILURES_REMEMBERED", otp.FailuresRemembered.Microseconds()},
 		{"DISABLED_FOR", otp.DisabledFor.Microseconds()},
 	} {
 		fmt.Fprintf(&lua, "local %s = %d\n", constant.name, constant.value)

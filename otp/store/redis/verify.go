@@ -31,7 +31,7 @@ func (s *Store) Verify(ctx context.Context, g otp.Guess, session otp.SessionReco
 	for _, tag := range g.Tags {
 		args = append(args, string(tag))
 	}
-	args = refunds.appendTo(charges.appendTo(args))
+	args = append(refunds.appendTo(charges.appendTo(args)), g.Failures.Count, g.Failures.At.UnixMicro())
 	answer, err := s.run(ctx, s.scripts.verify, keys, args...)
 	if err != nil {
 		return otp.Outcome{}, err
@@ -40,6 +40,8 @@ func (s *Store) Verify(ctx context.Context, g otp.Guess, session otp.SessionReco
 	outcome := otp.Outcome{Result: otp.Result(r.integer(0)), Now: r.instant(1)}
 	charges.refusal(&outcome, r)
 	switch outcome.Result {
+	case otp.Wrong, otp.Expired, otp.Exhausted:
+		outcome.Failures = int(r.integer(2))
 	case otp.Verified:
 		if session.ID == "" {
 			return checked(outcome, r)
@@ -59,6 +61,12 @@ func (s *Store) Verify(ctx context.Context, g otp.Guess, session otp.SessionReco
 	}
 	outcome.New = outcome.Session.ID != "" && outcome.Session.Since.Equal(outcome.Session.Created)
 	return checked(outcome, r)
+}
+
+// Unlock implements [otp.Store].
+func (s *Store) Unlock(ctx context.Context, h otp.Handle) error {
+	_, err := s.run(ctx, s.scripts.unlock, []string{s.key(h.Shard(), "h", string(h))})
+	return err
 }
 
 func flag(b bool) int {

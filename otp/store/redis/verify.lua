@@ -3,7 +3,8 @@
 -- ARGV  group, 1 for a link, browser, 1 where the account must be known;
 --       session id, empty where the guess is only tried, its value's parts:
 --       sealed, refresh, lifetime, owner;
---       how many tags, the tags; the charges; the refunds
+--       how many tags, the tags; the charges; the refunds; failures that the
+--       caller knows of, and when the last of them was
 local group, is_link, browser = ARGV[1], ARGV[2] == '1', ARGV[3]
 local n_tags = tonumber(ARGV[10])
 local charges_at = 11 + n_tags
@@ -24,6 +25,12 @@ end
 
 local h = load(KEYS[1])
 local challenges = h and h[CHALLENGES] or {}
+
+-- 0. The failures that this server has forgotten.
+local known_failures, known_last = tonumber(ARGV[#ARGV - 1]), tonumber(ARGV[#ARGV])
+if #challenges > 0 and known_failures > h[FAILURES] and known_last > (h[CLEARED] or 0) then
+	h[FAILURES], h[LAST] = known_failures, math.max(h[LAST], known_last)
+end
 
 -- 1. The charges. A handle that was never started gets no clocks.
 local clocks = n_keys > 0 and redis.call('MGET', unpack(KEYS, 5, 4 + n_keys)) or {}
@@ -58,19 +65,19 @@ if h and not is_link then
 	if wait > 0 then return { COOLING_DOWN, now, wait } end
 end
 
--- 4. and 7. Why a guess is refused.
-local function refusal()
+-- 4. and 7. Why a guess is refused; failures, where it was counted.
+local function refusal(failures)
 	local newest
 	for _, c in ipairs(challenges) do
 		if not is_forgotten(c) then
-			if c[USED] == 0 and now >= c[EXPIRES] and matches(c) then return { EXPIRED, now } end
+			if c[USED] == 0 and now >= c[EXPIRES] and matches(c) then return { EXPIRED, now, failures } end
 			if c[GROUP] == group then newest = newest or c end
 		end
 	end
 	if newest and not is_link and newest[CODE] ~= '' and newest[USED] == 0 and newest[ATTEMPTS] >= newest[LIMIT] then
-		return { EXHAUSTED, now }
+		return { EXHAUSTED, now, failures }
 	end
-	return { WRONG, now }
+	return { WRONG, now, failures }
 end
 
 local admitted, codes = {}, {}
@@ -79,7 +86,7 @@ for _, c in ipairs(challenges) do
 	if is_link and is_link_live(c) then admitted[#admitted + 1] = c end
 end
 if not is_link then admitted = codes end
-if #admitted == 0 then return refusal() end
+if #admitted == 0 then return refusal(0) end
 
 -- 5. Count, in the database, before anything is compared: a server that takes
 -- no writes ends the script here.
@@ -92,9 +99,9 @@ local match
 for _, c in ipairs(admitted) do
 	match = match or (matches(c) and c)
 end
-if not match then return refusal() end
+if not match then return refusal(h[FAILURES]) end
 local since = tonumber(redis.call('GET', KEYS[2]))
-if ARGV[4] == '1' and not since then return refusal() end
+if ARGV[4] == '1' and not since then return refusal(h[FAILURES]) end
 
 -- 6. A match.
 for _, c in ipairs(codes) do c[ATTEMPTS] = c[ATTEMPTS] - 1 end
@@ -116,7 +123,7 @@ if ARGV[5] == '' then
 	save(KEYS[1], h)
 	return { VERIFIED, now, since or 0 }
 end
-h[FAILURES], h[LAST] = 0, 0
+clear(h)
 match[USED], match[BROWSER], match[SESSION] = now, browser, ARGV[5]
 refund(5 + n_keys, rates_at + 2 * (n_keys + n_windows))
 save(KEYS[1], h)

@@ -86,6 +86,87 @@ var budgetPromises = []promise{
 		failures(t, alice, otp.CoolDownFailures-1)
 		t.accepted(alice.challenge("g", "1"))
 	}},
+	{"unlocking takes failures and the cool-down back", func(t *trial) {
+		alice, bob := newPerson("alice"), newPerson("bob")
+		coolDown(t, alice, "g")
+		coolDown(t, bob, "g")
+		t.unlock(alice)
+		t.unlock(newPerson("nobody"))
+		t.accepted(alice.challenge("g", "the code"))
+		t.want(t.guess(alice.guess("g", "the code")), otp.Verified)
+		failures(t, alice, otp.CoolDownFailures-1)
+		t.accepted(alice.challenge("g", "1"))
+		t.want(t.start(bob.challenge("g", "1")), otp.CoolingDown)
+	}},
+	{"a code that died of wrong guesses stays dead when its handle is unlocked", func(t *trial) {
+		alice := newPerson("alice")
+		c := alice.challenge("g", "the code")
+		t.accepted(c)
+		t.fail(alice, "g", c.Attempts)
+		t.unlock(alice)
+		t.want(t.guess(alice.guess("g", "the code")), otp.Exhausted)
+	}},
+	{"failures are told where a guess was counted", func(t *trial) {
+		alice := newPerson("alice")
+		if o := t.guess(alice.guess("g", "1")); o.Failures != 0 {
+			t.Fatalf("without a live code: %d", o.Failures)
+		}
+		t.accepted(alice.challenge("g", "the code"))
+		for n := range 3 {
+			if o := t.guess(alice.guess("g", "wrong")); o.Failures != n+1 {
+				t.Fatalf("failure %d: told %d", n+1, o.Failures)
+			}
+		}
+		if o := t.guess(alice.guess("g", "the code")); o.Result != otp.Verified || o.Failures != 0 {
+			t.Fatalf("a right guess: %+v", o)
+		}
+	}},
+	{"failures that a caller knows of and the store has forgotten count", func(t *trial) {
+		alice := newPerson("alice")
+		t.accepted(alice.challenge("g", "the code"))
+		wrong := alice.guess("g", "wrong")
+		now := t.guess(newPerson("bob").guess("g", "1")).Now
+		wrong.Failures = otp.Failures{Count: otp.CoolDownFailures - 1, At: now}
+		if o := t.guess(wrong); o.Result != otp.Wrong || o.Failures != otp.CoolDownFailures {
+			t.Fatalf("%+v", o)
+		}
+		t.want(t.guess(alice.guess("g", "the code")), otp.CoolingDown)
+	}},
+	{"fewer failures than the store knows of change nothing", func(t *trial) {
+		alice := newPerson("alice")
+		c := alice.challenge("g", "the code")
+		c.Attempts = 10
+		t.accepted(c)
+		var o otp.Outcome
+		for range 3 {
+			o = t.guess(alice.guess("g", "wrong"))
+		}
+		wrong := alice.guess("g", "wrong")
+		wrong.Failures = otp.Failures{Count: 2, At: o.Now}
+		if o := t.guess(wrong); o.Failures != 4 {
+			t.Fatalf("told %d, want 4", o.Failures)
+		}
+	}},
+	{"failures before a success are over, whoever knows of them", func(t *trial) {
+		alice := newPerson("alice")
+		t.accepted(alice.challenge("g", "the code"))
+		failed := t.guess(alice.guess("g", "wrong"))
+		t.advance(margin)
+		t.want(t.guess(alice.guess("g", "the code")), otp.Verified)
+		t.accepted(alice.challenge("g", "another"))
+		wrong := alice.guess("g", "wrong")
+		wrong.Failures = otp.Failures{Count: otp.CoolDownFailures, At: failed.Now}
+		if o := t.guess(wrong); o.Failures != 1 {
+			t.Fatalf("told %d, want 1", o.Failures)
+		}
+	}},
+	{"failures that are known of cost an address that was never started nothing", func(t *trial) {
+		alice := newPerson("alice")
+		wrong := alice.guess("g", "wrong")
+		wrong.Failures = otp.Failures{Count: otp.DisableFailures, At: t.guess(wrong).Now}
+		t.want(t.guess(wrong), otp.Wrong)
+		t.want(t.start(alice.challenge("g", "1")), otp.Accepted)
+	}},
 	{"a wrong link is a failure", func(t *trial) {
 		alice := newPerson("alice")
 		failures(t, alice, otp.CoolDownFailures-1)

@@ -37,6 +37,7 @@ func (t *trial) wantUnavailable(ctx context.Context) {
 			_, err := t.store.Verify(ctx, alice.guess("g", "1"), session)
 			return err
 		},
+		"Unlock": func() error { return t.store.Unlock(ctx, alice.handle) },
 		"Claim": func() error {
 			_, err := t.store.Claim(ctx, []string{"r"}, 1, claimLease)
 			return err

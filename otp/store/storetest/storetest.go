@@ -104,6 +104,14 @@ func (t *trial) accepted(challenges ...otp.Challenge) {
 	}
 }
 
+// unlock unlocks somebody's handle.
+func (t *trial) unlock(p person) {
+	t.Helper()
+	if err := t.store.Unlock(t.Context(), p.handle); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // verify runs a guess that the store must be able to judge.
 func (t *trial) verify(g otp.Guess, s otp.SessionRecord, charges ...otp.Charge) otp.Outcome {
 	t.Helper()

@@ -37,6 +37,8 @@ type attempt struct {
 	Return string `json:"r"`
 	// Browser lets the same browser repeat a request whose answer was lost.
 	Browser string `json:"b"`
+	// KnownBrowser is that which asks; empty: the browser isn't known.
+	KnownBrowser string `json:"k,omitempty"`
 	// TOTP says that an authenticator app is asked for the code: there is no
 	// address.
 	TOTP bool `json:"o,omitempty"`

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otp
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// TestFailuresAreMirrored tells a store, with each guess, what it said of the
+// handle's failures before: it may have forgotten them.
+func TestFailuresAreMirrored(t *testing.T) {
+	h := newHouse(t, nil)
+	said := Outcome{Result: Wrong, Failures: 8, Now: time.Now().Truncate(time.Microsecond)}
+	h.store.verify = func(Guess, SessionRecord) (Outcome, error) { return said, nil }
+	told := func() Failures {
+		h.Verify(t.Context(), verifyRequest(t, "jane@example.com", "123456"))
+		return h.store.verifies[len(h.store.verifies)-1].guess.Failures
+	}
+	if got := told(); got != (Failures{}) {
+		t.Errorf("before any failure: %+v", got)
+	}
+	want := Failures{Count: 8, At: said.Now}
+	if got := told(); got != want {
+		t.Errorf("told %+v, want %+v", got, want)
+	}
+	said = Outcome{Result: CoolingDown, RetryAfter: time.Second}
+	told()
+	if got := told(); got != want {
+		t.Errorf("after a guess that wasn't counted: %+v", got)
+	}
+	if h.Verify(t.Context(), verifyRequest(t, "joe@example.com", "123456")); h.store.verifies[len(h.store.verifies)-1].guess.Failures != (Failures{}) {
+		t.Error("they are somebody else's")
+	}
+	h.store.verify = nil // a success
+	told()
+	if got := told(); got != (Failures{}) {
+		t.Errorf("after a success: %+v", got)
+	}
+}
+
+func TestMirrorIsBounded(t *testing.T) {
+	var m mirror
+	now := time.Now()
+	failed := Outcome{Result: Wrong, Failures: 3, Now: now}
+	for n := range 3 * maxMirrored {
+		m.note(Handle(fmt.Sprint(n)), failed, now)
+	}
+	if n := len(m.young) + len(m.old); n > maxMirrored {
+		t.Errorf("%d are remembered", n)
+	}
+	m.note("late", failed, now.Add(FailuresRemembered))
+	m.note("later", failed, now.Add(2*FailuresRemembered))
+	if len(m.young)+len(m.old) != 2 {
+		t.Error("what is old is remembered")
+	}
+}
+
+func TestUnlock(t *testing.T) {
+	h := newHouse(t, nil)
+	jane := anyAddress(t, "Jane@Example.com")
+	if err := h.Unlock(t.Context(), jane); err != nil {
+		t.Fatal(err)
+	}
+	if len(h.store.unlocked) != 1 || h.store.unlocked[0] != h.handle(jane) {
+		t.Errorf("unlocked %v", h.store.unlocked)
+	}
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package portal
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
+)
+
+// roomyForAddress lets addresses be asked for more often than an attacker needs.
+func roomyForAddress(domain *otp.Config, _ *Config) {
+	domain.Throttles = otp.Throttles{
+		Address:  []otp.Throttle{{Events: 1000, Window: time.Minute}},
+		ClientIP: []otp.Throttle{{Events: 1000, Window: time.Minute}},
+	}
+}
+
+// guessWrong asks for a code and types another.
+func (b *browser) guessWrong(address string) answer {
+	b.site.Helper()
+	code := b.start(address, "/").Code
+	return b.post(verify, url.Values{"code": {webtest.OtherCode(code)}})
+}
+
+// TestNobodyLocksOthersOut has somebody guess once an hour for ten days: codes
+// are no longer taken from strangers, and the address's owner gets in all the
+// same, by the browser that they used before and by a link.
+func TestNobodyLocksOthersOut(t *testing.T) {
+	const jane = "jane@example.com"
+	s := newSite(t, roomyForAddress)
+	owner := s.browser()
+	owner.post(verify, url.Values{"code": {owner.start(jane, "/").Code}, deviceField: {"on"}}).redirects(t, "/")
+
+	attacker := s.browser()
+	for range 10 * 24 {
+		attacker.guessWrong(jane)
+		s.Advance(time.Hour)
+	}
+	if a := attacker.post(verify, url.Values{"code": {attacker.start(jane, "/").Code}}); a.Status != http.StatusTooManyRequests {
+		t.Fatalf("after 240 wrong guesses a stranger's right code gets %d", a.Status)
+	}
+
+	t.Run("the known browser", func(t *testing.T) {
+		owner.post(logout, url.Values{})
+		known := owner.copy()
+		known.signIn(jane)
+		if a := attacker.post(verify, url.Values{"code": {attacker.start(jane, "/").Code}}); a.Status != http.StatusTooManyRequests {
+			t.Errorf("its sign-in lets strangers guess again: %d", a.Status)
+		}
+	})
+	t.Run("a link", func(t *testing.T) {
+		elsewhere := s.browser()
+		target, _ := linkTarget(t, elsewhere.start(jane, "/"))
+		elsewhere.post(link, formOf(t, elsewhere.get(target))).redirects(t, "/")
+		elsewhere.session()
+		s.browser().signIn(jane) // it has cleared the failures
+	})
+}
+
+// TestKnownBrowserIsBounded has a known browser guess: it has a budget too.
+func TestKnownBrowserIsBounded(t *testing.T) {
+	const jane = "jane@example.com"
+	s := newSite(t, roomyForAddress)
+	known := s.browser()
+	known.post(verify, url.Values{"code": {known.start(jane, "/").Code}, deviceField: {"on"}}).redirects(t, "/")
+	known.post(logout, url.Values{})
+	for range otp.CoolDownFailures {
+		known.guessWrong(jane)
+	}
+	if a := known.post(verify, url.Values{"code": {known.start(jane, "/").Code}}); a.Status != http.StatusTooManyRequests {
+		t.Errorf("after %d wrong guesses: %d", otp.CoolDownFailures, a.Status)
+	}
+	s.browser().signIn(jane) // others aren't stopped by it
+}
+
+// TestKnownBrowserHasItsOwnSends uses up the messages that strangers may have
+// sent to an address, and all of a network's.
+func TestKnownBrowserHasItsOwnSends(t *testing.T) {
+	const jane = "jane@example.com"
+	s := newSite(t, func(domain *otp.Config, _ *Config) {
+		domain.Throttles = otp.Throttles{
+			Address:  []otp.Throttle{{Events: 3, Window: time.Hour}},
+			ClientIP: []otp.Throttle{{Events: 5, Window: time.Hour}},
+		}
+	})
+	owner := s.browser()
+	owner.post(verify, url.Values{"code": {owner.start(jane, "/").Code}, deviceField: {"on"}}).redirects(t, "/")
+	owner.post(logout, url.Values{})
+	flood := s.browser()
+	for range 2 {
+		flood.start(jane, "/")
+	}
+	for _, address := range []string{jane, "a@example.com", "b@example.com", "c@example.com", "d@example.com"} {
+		flood.post(login, url.Values{"address": {address}})
+	}
+	if a := flood.post(login, url.Values{"address": {"e@example.com"}}); a.Status != http.StatusTooManyRequests {
+		t.Fatalf("the network isn't throttled: %d", a.Status)
+	}
+	for range 3 {
+		s.Advance(time.Second)
+		code := owner.post(login, url.Values{"address": {jane}})
+		code.redirects(t, verify)
+	}
+	if a := owner.post(login, url.Values{"address": {jane}}); a.Status != http.StatusTooManyRequests {
+		t.Errorf("a known browser may have any number of messages sent: %d", a.Status)
+	}
+	if a := owner.post(login, url.Values{"address": {"joe@example.com"}}); a.Status != http.StatusTooManyRequests {
+		t.Errorf("a known browser is known for others' addresses: %d", a.Status)
+	}
+}
