@@ -85,6 +85,28 @@ func TestClusterThatDoesntTell(t *testing.T) {
 	}
 }
 
+// TestLeastPermissions: what the README says that an ACL user needs.
+func TestLeastPermissions(t *testing.T) {
+	alone, _ := serve(t)
+	cluster := serveCluster(t)
+	for _, servers := range [][]*redisserver.Server{{alone}, cluster.Servers} {
+		for _, server := range servers {
+			if _, err := server.Do("ACL", "SETUSER", "otp", "on", ">secret", "~t*", "+@all", "-@dangerous", "+info", "+@scripting"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := openAt(t, []string{servers[0].URL()}, WithCredentials("otp", "secret"))
+		for n := range int64(otp.Shards) {
+			if err := logIn(t.Context(), s, n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.Claim(t.Context(), []string{"app.example.com"}, 10, time.Minute); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestReconfigure rotates a password, many times, while others log in.
 func TestReconfigure(t *testing.T) {
 	server, _ := serve(t)

@@ -87,6 +87,10 @@ func replyError(server, text string) error {
 	if code := refusal(text); code != "" {
 		return fmt.Errorf("%w: redis at %s: %s", otp.ErrUnavailable, server, code)
 	}
+	if strings.Contains(text, "non local key") {
+		// A script that makes names by itself met one that has moved already.
+		return fmt.Errorf("%w: redis at %s: a slot is on its way to another node", otp.ErrUnavailable, server)
+	}
 	if strings.Contains(text, "user_script:") {
 		return fmt.Errorf("redis at %s: script failed: %s", server, text) // Lua names variables, never their values
 	}
