@@ -112,20 +112,6 @@ func TestReshard(t *testing.T) {
 		return
 	}
 	t.Logf("%d logins", done.Load())
-	messages := 0
-	for {
-		leases, err := s.Claim(t.Context(), []string{"app.example.com"}, 1000, time.Hour)
-		if err != nil {
-			t.Fatal(err)
-		}
-		// The leases of the starts themselves still hold.
-		if messages += len(leases); len(leases) == 0 {
-			break
-		}
-	}
-	if messages != 0 {
-		t.Errorf("%d messages are due though their leases hold", messages)
-	}
 	wantNoError(t, servers, "CROSSSLOT")
 	kinds := map[string]int64{}
 	for _, node := range servers.Servers {
@@ -144,7 +130,8 @@ func TestReshard(t *testing.T) {
 	}
 }
 
-// A slot that is on its way for longer than the timeout refuses without a trace.
+// A slot that is on its way for longer than the timeout refuses, and what is
+// refused is given back.
 func TestSlotOnItsWay(t *testing.T) {
 	servers := serveCluster(t)
 	s := openAt(t, servers.URLs(), WithTimeout(150*time.Millisecond))
@@ -158,7 +145,6 @@ func TestSlotOnItsWay(t *testing.T) {
 	move := servers.BeginMove(to, slot)
 	move.Keys(1)
 	charge := testCharges(n)[0]
-	charge.Events = 3
 	for range 10 {
 		_, err := s.Start(t.Context(), testChallenge(n), testMessage(n+otp.Shards), charge)
 		if !errors.Is(err, otp.ErrUnavailable) {
@@ -166,12 +152,12 @@ func TestSlotOnItsWay(t *testing.T) {
 		}
 	}
 	move.Finish()
-	for range 2 {
-		// One event was charged by the first start.
-		o, err := s.Start(t.Context(), testChallenge(n), nil, charge)
-		if err != nil || o.Result != otp.Accepted {
-			t.Fatalf("start: result %d, %v; the refused ones are still charged", o.Result, err)
-		}
+	time.Sleep(2 * s.current.Load().timeout) // what is given back after the answer is by then
+	// Where the timeout cut off a try, nobody knows whether it ran: that stays
+	// charged. It is rare; of eleven starts, all would be eleven.
+	o, err := s.Start(t.Context(), testChallenge(n), nil, charge)
+	if err != nil || o.Result != otp.Accepted || o.Levels[0] > 6*charge.Interval() {
+		t.Fatalf("start: result %d, levels %v, %v; the refused ones are still charged", o.Result, o.Levels, err)
 	}
 	wantVerify(t, s, n, "code", otp.Verified)
 }

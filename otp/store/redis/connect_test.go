@@ -111,13 +111,14 @@ func TestLeastPermissions(t *testing.T) {
 func TestReconfigure(t *testing.T) {
 	server, _ := serve(t)
 	password := func(i int) string { return fmt.Sprint("secret", i) }
-	rotate := func(i int) {
-		if _, err := server.Do("ACL", "SETUSER", "otp", "on", "resetpass", ">"+password(i), "~*", "+@all"); err != nil {
+	user := func(rules ...any) {
+		t.Helper()
+		if _, err := server.Do(append([]any{"ACL", "SETUSER", "otp", "on", "~*", "+@all"}, rules...)...); err != nil {
 			t.Fatal(err)
 		}
 	}
 	urls, prefix := []string{server.URL()}, WithKeyPrefix("p:")
-	rotate(0)
+	user(">" + password(0))
 	s, err := OpenServers(urls, prefix, WithCredentials("otp", password(0)))
 	if err != nil {
 		t.Fatal(err)
@@ -141,8 +142,7 @@ func TestReconfigure(t *testing.T) {
 		})
 	}
 	for i := 1; i < 20; i++ {
-		rotate(i)
-		// Those that were connected before go on until then.
+		user(">" + password(i))
 		if err := s.Reconfigure(urls, prefix, timeout, WithCredentials("otp", password(i))); err != nil {
 			t.Fatal(err)
 		}
@@ -151,6 +151,7 @@ func TestReconfigure(t *testing.T) {
 			t.Errorf("the same configuration makes another client, or %v", err)
 		}
 		time.Sleep(5 * time.Millisecond)
+		user("<" + password(i-1)) // whoever is connected stays so
 	}
 	close(end)
 	running.Wait()
