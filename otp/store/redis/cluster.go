@@ -17,6 +17,8 @@ import (
 const (
 	firstPause = 2 * time.Millisecond
 	maxPause   = 20 * time.Millisecond
+	// lastTry is what a try must have left to be begun.
+	lastTry = 30 * time.Millisecond
 )
 
 // maxNodes is how many nodes are remembered; more were a Cluster's once.
@@ -146,6 +148,10 @@ func (c *cluster) follow(ctx context.Context, cmd command) (any, error) {
 		err := c.client.Process(ctx, reply)
 		if !isRedirection(err) {
 			return present(reply.Val(), err)
+		}
+		// A try that the deadline cuts off may have run; this one certainly didn't.
+		if end, limited := ctx.Deadline(); limited && time.Until(end) < pause+lastTry {
+			return nil, err
 		}
 		select {
 		case <-time.After(pause):
