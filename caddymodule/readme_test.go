@@ -17,6 +17,8 @@ var siteDirective = regexp.MustCompile(`(?m)^\S.*\{\n(.*\n)*?\t+otp `)
 // TestReadme: what the README shows is formatted, adapts and provisions.
 func TestReadme(t *testing.T) {
 	t.Setenv("SMTP_PASSWORD", "hunter2")
+	t.Setenv("REDIS_PASSWORD", "hunter2")
+	t.Setenv("OTP_SECRET", testSecret)
 	shown := caddyfiles.FindAllStringSubmatch(readFile(t, "..", "README.md"), -1)
 	if len(shown) < 4 {
 		t.Fatalf("%d Caddyfiles are shown", len(shown))

@@ -30,8 +30,8 @@ func TestCosts(t *testing.T) {
 	timeOf("start", 250, func(n int64) { start(t, s, n) })
 	memoryOf := func(what, kind string, most int64) {
 		var total, keys int64
-		for _, key := range s.client.Keys(t.Context(), "*:"+kind+":*").Val() {
-			total += s.client.MemoryUsage(t.Context(), key).Val()
+		for _, key := range s.client().Keys(t.Context(), "*:"+kind+":*").Val() {
+			total += s.client().MemoryUsage(t.Context(), key).Val()
 			keys++
 		}
 		if keys == 0 {

@@ -63,6 +63,16 @@ func storeError(server string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if ranNothing(err) {
+		return &unrun{domainError(server, err)}
+	}
+	return domainError(server, err)
+}
+
+func domainError(server string, err error) error {
+	if text := misconfigured(err); text != "" {
+		return fmt.Errorf("%w: redis at %s: %s", otp.ErrUnavailable, server, text)
+	}
 	if reply, ok := errors.AsType[goredis.Error](err); ok {
 		return replyError(server, reply.Error())
 	}
@@ -76,6 +86,10 @@ func storeError(server string, err error) error {
 func replyError(server, text string) error {
 	if code := refusal(text); code != "" {
 		return fmt.Errorf("%w: redis at %s: %s", otp.ErrUnavailable, server, code)
+	}
+	if strings.Contains(text, "non local key") {
+		// A script that makes names by itself met one that has moved already.
+		return fmt.Errorf("%w: redis at %s: a slot is on its way to another node", otp.ErrUnavailable, server)
 	}
 	if strings.Contains(text, "user_script:") {
 		return fmt.Errorf("redis at %s: script failed: %s", server, text) // Lua names variables, never their values

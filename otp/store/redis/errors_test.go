@@ -56,6 +56,7 @@ func TestStoreError(t *testing.T) {
 		{fmt.Errorf("redis: can't parse %q", "HTTP/1.1 400 "+secret), false, "aren't those of a Redis"},
 		{fmt.Errorf("failed to initialize connection options: %w", fmt.Errorf("redis: invalid reply: %q", secret)), false, "aren't those of a Redis"},
 		{&strconv.NumError{Func: "Atoi", Num: secret, Err: strconv.ErrSyntax}, false, "aren't those of a Redis"},
+		{serverError("ERR Script attempted to access a non local key in a cluster node script: f00, on @user_script:9."), true, "on its way"},
 		{context.DeadlineExceeded, true, "in time"},
 		{context.Canceled, true, "cancelled"},
 		{fmt.Errorf("read tcp: %w", os.ErrDeadlineExceeded), true, "in time"},
@@ -87,6 +88,28 @@ func TestStoreError(t *testing.T) {
 	}
 	if storeError(server, nil) != nil {
 		t.Error("no error makes one")
+	}
+}
+
+// What is charged apart is given back only where nothing can have run.
+func TestRanNothing(t *testing.T) {
+	for err, want := range map[error]bool{
+		serverError("OOM command not allowed"):              true,
+		serverError("TRYAGAIN Multiple keys"):               true,
+		serverError("CLUSTERDOWN"):                          true,
+		errShed:                                             true,
+		&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}: true,
+		&net.OpError{Op: "read", Err: syscall.ECONNRESET}:   false,
+		io.EOF:                   false,
+		context.DeadlineExceeded: false,
+		context.Canceled:         false,
+		serverError("UNBLOCKED"): false,
+		serverError("ERR Script attempted to access a non local key in a cluster node"):  false,
+		serverError("WRONGTYPE Operation against a key holding the wrong kind of value"): false,
+	} {
+		if _, got := errors.AsType[*unrun](storeError("server", err)); got != want {
+			t.Errorf("%v: certainly ran nothing is %t, want %t", err, got, want)
+		}
 	}
 }
 
