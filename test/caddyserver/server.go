@@ -169,6 +169,9 @@ func (s *Server) Reload(global, sites string) error {
 	return nil
 }
 
+// Admin is the URL of the admin endpoint, without a slash at its end.
+func (s *Server) Admin() string { return "http://" + s.admin }
+
 // Kill ends the process as a power cut would.
 func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 
