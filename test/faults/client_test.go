@@ -147,21 +147,21 @@ func renew(n *node, refresh string) answer {
 
 // app asks for something of the app, signed in with a token unless it is
 // empty.
-func app(n *node, token string) (int, error) {
+func app(n *node, token string) (status int, body string, err error) {
 	request, err := http.NewRequest(http.MethodGet, n.url+"/app", nil)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := keepAlive.Do(request)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer response.Body.Close()
-	_, err = io.Copy(io.Discard, response.Body)
-	return response.StatusCode, err
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(text), err
 }
 
 // addresses counts the people of all tests.
