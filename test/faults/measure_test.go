@@ -45,18 +45,30 @@ func (l *load) outages(s span) (refused, all int) {
 	return refused, all
 }
 
+// calm is how long nothing may fail for an outage to be over.
+const calm = time.Second
+
 // recovery returns how long after a moment the last start or verification
-// ended with 503.
-func (l *load) recovery(from time.Time) time.Duration {
+// ended with 503 before there was calm, and how many did after it, until
+// another moment.
+func (l *load) recovery(from, to time.Time) (back time.Duration, stray int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var last time.Duration
+	var ends []time.Duration
 	for _, sample := range l.samples {
-		if sample.outage && sample.end().After(from) {
-			last = max(last, sample.end().Sub(from))
+		if sample.outage && sample.end().After(from) && sample.begin.Before(to) {
+			ends = append(ends, sample.end().Sub(from))
 		}
 	}
-	return last
+	slices.Sort(ends)
+	for _, end := range ends {
+		if end-back > calm {
+			stray++
+		} else {
+			back = end
+		}
+	}
+	return back, stray
 }
 
 // percentile returns the pth hundredth of sorted times.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/test/redisserver"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
@@ -30,72 +31,93 @@ func promised() figures {
 	return either(figures{5 * time.Second, 20 * time.Second, 1}, figures{350 * time.Millisecond, 2 * time.Second, 1})
 }
 
-// during has people log in before, during and after a fault, and judges all
-// that they saw. hurt begins the fault, waits, and ends it.
-func (r *rig) during(t *testing.T, name string, f figures, hurt func()) {
-	t.Helper()
-	warm := r.begin(usual()) // keys are made, connections opened
-	time.Sleep(either(500*time.Millisecond, 3*time.Second))
-	warm.end()
-	l := r.begin(usual())
-	before := span{from: time.Now()}
-	time.Sleep(either(2*time.Second, 15*time.Second))
-	before.to = time.Now()
-	hurt()
-	fault := span{before.to, time.Now()}
-	time.Sleep(either(2*time.Second, 10*time.Second))
-	l.end()
-	if r.ledger.Reconcile().Lost() > 0 {
-		time.Sleep(delivery / 2) // a lease may have to run out
-	}
-	l.audit()
+// fault is something that breaks under load.
+type fault struct {
+	name string
+	figures
+	// hurt begins the fault, waits, and ends it.
+	hurt func()
+}
 
-	auth, quick := l.times(fault, startKind, verifyKind), l.times(before, startKind, verifyKind)
-	app, appBefore := l.times(fault, appKind), l.times(before, appKind)
-	refused, all := l.outages(span{fault.from, fault.to.Add(f.back)})
-	back := l.recovery(fault.to)
-	row(t, "%s (%.1f s): auth p99 %s, longest %s (before: %s, %s); %d of %d answered 503; app p99 %s (before: %s), longest %s; back after %s; %s",
-		name, fault.to.Sub(fault.from).Seconds(), ms(percentile(auth, 99)), ms(longest(auth)), ms(percentile(quick, 99)), ms(longest(quick)),
-		refused, all, ms(percentile(app, 99)), ms(percentile(appBefore, 99)), ms(longest(app)), ms(back), r.reconciled())
+// lasting is how long a fault lasts.
+func lasting() time.Duration { return either(700*time.Millisecond, 10*time.Second) }
+
+// after is how long people are watched after a fault.
+func after() time.Duration { return either(calm, 5*time.Second) }
+
+// under has people log in before, during and after each fault, and judges all
+// that they saw.
+func (r *rig) under(t *testing.T, u traffic, faults ...fault) {
+	t.Helper()
+	warm := r.begin(u) // keys are made, connections opened
+	time.Sleep(either(300*time.Millisecond, 3*time.Second))
+	warm.end()
+	l := r.begin(u)
+	var quiet, broken []span
+	for _, f := range faults {
+		begin := time.Now()
+		time.Sleep(either(time.Second, 15*time.Second))
+		from := time.Now()
+		f.hurt()
+		quiet = append(quiet, span{begin, from.Add(-otp.DefaultTimeout)})
+		broken = append(broken, span{from, time.Now()})
+		time.Sleep(after())
+	}
+	l.end()
+	r.settled(t)
+	l.audit()
+	for i, f := range faults {
+		l.held(t, f, quiet[i], broken[i])
+	}
+	row(t, "the ledger: %s", r.reconciled())
 	l.judge(t)
+}
+
+// held prints what a fault did to those who came, and compares it with its
+// figures.
+func (l *load) held(t *testing.T, f fault, quiet, broken span) {
+	t.Helper()
+	auth, authBefore := l.times(broken, startKind, verifyKind), l.times(quiet, startKind, verifyKind)
+	app, appBefore := l.times(broken, appKind), l.times(quiet, appKind)
+	refused, all := l.outages(broken)
+	back, stray := l.recovery(broken.to, broken.to.Add(after()))
+	row(t, "%s for %.1f s: auth p99 %s, longest %s (before: %s, %s); %d of %d answered 503; app p99 %s, longest %s (before: %s, %s); back after %s, %d answered 503 later",
+		f.name, broken.to.Sub(broken.from).Seconds(),
+		ms(percentile(auth, 99)), ms(longest(auth)), ms(percentile(authBefore, 99)), ms(longest(authBefore)),
+		refused, all,
+		ms(percentile(app, 99)), ms(longest(app)), ms(percentile(appBefore, 99)), ms(longest(appBefore)),
+		ms(back), stray)
 	if got := longest(auth); got > f.answer {
-		t.Errorf("a start or a verification took %v, more than %v", got, f.answer)
+		t.Errorf("%s: a start or a verification took %v, more than %v", f.name, got, f.answer)
 	}
 	if back > f.back {
-		t.Errorf("logins work again only after %v, not %v", back, f.back)
+		t.Errorf("%s: logins work again only after %v, not %v", f.name, back, f.back)
 	}
 	if share := float64(refused) / float64(max(1, all)); share > f.refused {
-		t.Errorf("%d of %d starts and verifications were answered with 503", refused, all)
+		t.Errorf("%s: %d of %d starts and verifications were answered with 503", f.name, refused, all)
 	}
 	// A fifth more, and what a scheduler with two cores needs.
 	if got, limit := percentile(app, 99), percentile(appBefore, 99)*6/5+time.Millisecond; *long && got > limit {
-		t.Errorf("the app's p99 is %v during the fault, over %v", got, limit)
+		t.Errorf("%s: the app's p99 is %v, over %v", f.name, got, limit)
 	}
 	if len(auth) == 0 || len(app) == 0 {
-		t.Error("nobody came")
+		t.Errorf("%s: nobody came", f.name)
 	}
 }
 
-// TestRedisKilled kills a Redis that keeps everything on disk.
-func TestRedisKilled(t *testing.T) {
+// TestRedisFails kills a Redis that keeps everything on disk, and freezes it:
+// then connections stay open, and nothing answers (F-02, F-03).
+func TestRedisFails(t *testing.T) {
 	site.SkipShort(t)
 	server := redisserver.Start(t, durable...)
 	r := newRig(t, nodes, standalone(server.URL()).lines(), spacious)
-	r.during(t, "Redis killed and restarted", promised(), func() {
+	r.under(t, usual(), fault{"Redis killed and restarted", promised(), func() {
 		server.Kill()
-		time.Sleep(either(time.Second, 10*time.Second))
+		time.Sleep(lasting())
 		server.Restart()
-	})
-}
-
-// TestRedisStopped freezes Redis: connections stay open, and nothing answers.
-func TestRedisStopped(t *testing.T) {
-	site.SkipShort(t)
-	server := redisserver.Start(t, durable...)
-	r := newRig(t, nodes, standalone(server.URL()).lines(), spacious)
-	r.during(t, "Redis stopped and continued", promised(), func() {
+	}}, fault{"Redis stopped and continued", promised(), func() {
 		server.Stop()
-		time.Sleep(either(time.Second, 10*time.Second))
+		time.Sleep(lasting())
 		server.Continue()
-	})
+	}})
 }
