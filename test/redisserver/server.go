@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package redisserver runs a real redis-server for a test: the one on PATH, or
-// one fetched without root from the distribution's own packages. Every server
+// Package redisserver runs real redis-servers for a test, one by itself, a
+// primary that Sentinels watch over, or a Cluster: the one on PATH, or one
+// fetched without root from the distribution's own packages. Every server
 // is alone on a free port of 127.0.0.1 with a folder of its own, and is gone
 // when its test ends. Callers skip it under -short.
 package redisserver
@@ -29,13 +30,17 @@ type Server struct {
 	// Addr is the host and port that it listens on.
 	Addr string
 
-	t       testing.TB
-	binary  binary
-	dir     string
-	args    []string
-	process *exec.Cmd
-	exited  chan struct{}
-	output  *bytes.Buffer
+	t      testing.TB
+	binary binary
+	dir    string
+	args   []string
+	// sentinel is the configuration to begin with where it is a Sentinel,
+	// which keeps what it learns in that file.
+	sentinel string
+	process  *exec.Cmd
+	exited   chan struct{}
+	stopped  bool
+	output   *bytes.Buffer
 }
 
 // Start starts a server with further arguments ("--maxmemory", "5mb") and
@@ -44,15 +49,28 @@ type Server struct {
 // with one line that says what to install.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return launch(t, func(s *Server) error {
+		s.args = args
+		return nil
+	})
+}
+
+// launch starts a server that prepare completes; its Addr and folder are
+// chosen by then.
+func launch(t testing.TB, prepare func(*Server) error) *Server {
+	t.Helper()
 	found, err := locate(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{t: t, binary: found, dir: t.TempDir(), args: args}
+	s := &Server{t: t, binary: found, dir: t.TempDir()}
 	t.Cleanup(s.Kill)
 	// Another process may take the port between its choice and its use.
 	for range 3 {
 		if s.Addr, err = freeAddr(); err != nil {
+			t.Fatal(err)
+		}
+		if err = prepare(s); err != nil {
 			t.Fatal(err)
 		}
 		if err = s.run(); err == nil {
@@ -74,11 +92,32 @@ func (s *Server) Kill() {
 	}
 }
 
+// running reports whether the server's process is there and wasn't stopped.
+func (s *Server) running() bool {
+	if s.process == nil || s.stopped {
+		return false
+	}
+	select {
+	case <-s.exited:
+		return false
+	default:
+		return true
+	}
+}
+
 // Stop freezes the server: its connections stay open and nothing answers.
-func (s *Server) Stop() { s.signal(syscall.SIGSTOP) }
+func (s *Server) Stop() {
+	s.t.Helper()
+	s.signal(syscall.SIGSTOP)
+	s.stopped = true
+}
 
 // Continue ends what Stop began.
-func (s *Server) Continue() { s.signal(syscall.SIGCONT) }
+func (s *Server) Continue() {
+	s.t.Helper()
+	s.signal(syscall.SIGCONT)
+	s.stopped = false
+}
 
 func (s *Server) signal(signal syscall.Signal) {
 	s.t.Helper()
@@ -97,16 +136,23 @@ func (s *Server) Restart() {
 	}
 }
 
-func (s *Server) run() error {
+func (s *Server) port() string {
 	_, port, err := net.SplitHostPort(s.Addr)
 	if err != nil {
-		return err
+		s.t.Fatal(err)
 	}
+	return port
+}
+
+func (s *Server) run() error {
 	args := append([]string{
-		"--bind", "127.0.0.1", "--port", port, "--dir", s.dir,
+		"--bind", "127.0.0.1", "--port", s.port(), "--dir", s.dir,
 		"--save", "", "--appendonly", "no", "--daemonize", "no",
 	}, s.args...)
-	s.output = new(bytes.Buffer)
+	if s.sentinel != "" {
+		args = []string{s.sentinel, "--sentinel"}
+	}
+	s.output, s.stopped = new(bytes.Buffer), false
 	s.process = exec.Command(s.binary.path, args...)
 	s.process.Env = s.binary.environment()
 	s.process.Stdout, s.process.Stderr = s.output, s.output
