@@ -52,7 +52,7 @@ type person struct {
 type code struct {
 	sessions map[string]bool
 	doubtful int // right guesses without an answer
-	refusals int // right guesses that were called wrong, with no doubt before
+	refusals int // right guesses that were called wrong
 	revoked  bool
 }
 
@@ -107,9 +107,7 @@ func (l *Ledger) Verified(address, text, session string, r Result) {
 	case Unknown:
 		c.doubtful++
 	case Refused:
-		if c.doubtful == 0 && len(c.sessions) == 0 {
-			c.refusals++
-		}
+		c.refusals++
 	}
 }
 
@@ -195,7 +193,7 @@ func (r *Report) add(address string, p *person, attempts int) {
 		if len(c.sessions) > 1 {
 			r.DoubledSessions = append(r.DoubledSessions, address)
 		}
-		if c.refusals > 0 && p.guesses+p.doubtful < attempts {
+		if c.refusals > 0 && c.doubtful == 0 && len(c.sessions) == 0 && p.guesses+p.doubtful < attempts {
 			r.LostCodes = append(r.LostCodes, address)
 		}
 		if c.revoked {
