@@ -148,7 +148,9 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 	session.Owner = s.owner(session.Subject)
 	session.Scope, session.Audience, session.Device = p.Scope, p.Audience, p.Device
 	session.Directory = s.directoryName
-	due, err := s.prepareFactor(ctx, &session, p)
+	both, cancel := s.storeContext(ctx) // two operations with one time limit
+	defer cancel()
+	due, err := s.prepareFactor(both, &session, p)
 	if err != nil {
 		return Verification{}, err
 	}
@@ -159,7 +161,7 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 	case due:
 		session.Pending = p.Due == KeepPending
 	}
-	v, err := s.judge(ctx, p, guess, session)
+	v, err := s.judge(both, p, guess, session)
 	if err == nil && p.Due == RefusePending && !session.Pending && session.MFA.IsZero() && s.DemandsFactor(session) {
 		err = s.refusePending(ctx, v.Session)
 	}
