@@ -224,7 +224,7 @@ func (r *rig) login() *visitor {
 func (r *rig) settled(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(delivery)
-	for r.ledger.Reconcile().Lost() > 0 && time.Now().Before(deadline) {
+	for len(r.ledger.Reconcile().Lost) > 0 && time.Now().Before(deadline) {
 		time.Sleep(20 * time.Millisecond)
 	}
 }

@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/caddy-otp/caddy-otp/test/redisserver"
@@ -12,22 +13,33 @@ import (
 // shape is a Redis in one of its shapes.
 type shape struct {
 	name string
-	// lines are those of the global block that use it, with further options
-	// of the store.
-	lines func(options ...string) string
+	// urls are the servers', or the Sentinels', and block further lines of the
+	// store's block that the shape needs.
+	urls, block []string
 }
 
-// onEachShape runs a test on every shape of Redis.
+// lines are those of the global block that use it, with further lines in the
+// store's block.
+func (s shape) lines(options ...string) string {
+	return redisStore(strings.Join(s.urls, " "), append(options, s.block...)...)
+}
+
+// onEachShape runs a test on one server and on a Cluster.
 func onEachShape(t *testing.T, test func(t *testing.T, s shape)) {
 	site.SkipShort(t)
-	t.Run("standalone", func(t *testing.T) {
-		test(t, standalone(redisserver.Start(t).URL()))
-	})
+	t.Run("standalone", func(t *testing.T) { test(t, standalone(redisserver.Start(t).URL())) })
+	t.Run("cluster", func(t *testing.T) { test(t, clustered(redisserver.StartCluster(t))) })
 }
 
 // standalone is one server at a URL.
-func standalone(url string) shape {
-	return shape{name: "standalone", lines: func(options ...string) string { return redisStore(url, options...) }}
+func standalone(url string) shape { return shape{name: "standalone", urls: []string{url}} }
+
+// clustered is a Cluster of three primaries.
+func clustered(c *redisserver.Cluster) shape { return shape{name: "cluster", urls: c.URLs()} }
+
+// watched is a primary with replicas and Sentinels.
+func watched(s *redisserver.Sentinel) shape {
+	return shape{name: "sentinel", urls: s.URLs(), block: []string{"sentinel " + redisserver.MasterName}}
 }
 
 // row prints a line of the table.

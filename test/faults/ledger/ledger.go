@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 )
 
 // Result is what a client knows of a request's effect.
@@ -32,18 +34,19 @@ type Ledger struct {
 	// attempts is the wrong guess that kills a code.
 	attempts int
 
-	mu     sync.Mutex
-	people map[string]*person
-	// messages are how often each message was delivered, by its id.
-	messages map[string]int
+	mu       sync.Mutex
+	people   map[string]*person
+	messages map[string]*message // by id
 }
 
 // person is what was seen of an address.
 type person struct {
 	starts   [Unknown + 1]int
+	started  time.Time       // when a start was last answered
 	messages map[string]bool // by id
 	codes    map[string]*code
-	guesses  int // wrong ones that were counted
+	guesses  int // wrong ones that were judged
+	guessed  time.Time
 	doubtful int // wrong ones without an answer
 	dead     bool
 }
@@ -51,14 +54,21 @@ type person struct {
 // code is what was seen of one code that was delivered.
 type code struct {
 	sessions map[string]bool
-	doubtful int // right guesses without an answer
-	refusals int // right guesses that were called wrong
-	revoked  bool
+	opened   time.Time // the first of them
+	doubtful int       // right guesses without an answer
+	refusals int       // right guesses that were called wrong
+	gone     bool
+}
+
+// message is what was seen of a message.
+type message struct {
+	times int
+	first time.Time
 }
 
 // New returns a ledger of a service whose codes die of so many wrong guesses.
 func New(attempts int) *Ledger {
-	return &Ledger{attempts: attempts, people: make(map[string]*person), messages: make(map[string]int)}
+	return &Ledger{attempts: attempts, people: make(map[string]*person), messages: make(map[string]*message)}
 }
 
 // of returns what was seen of an address.
@@ -84,14 +94,21 @@ func (p *person) code(text string) *code {
 func (l *Ledger) Started(address string, r Result) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.of(address).starts[r]++
+	p := l.of(address)
+	p.starts[r]++
+	p.started = time.Now()
 }
 
 // Delivered notes a message that arrived.
 func (l *Ledger) Delivered(id, address string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.messages[id]++
+	m := l.messages[id]
+	if m == nil {
+		m = &message{first: time.Now()}
+		l.messages[id] = m
+	}
+	m.times++
 	l.of(address).messages[id] = true
 }
 
@@ -103,6 +120,9 @@ func (l *Ledger) Verified(address, text, session string, r Result) {
 	c := l.of(address).code(text)
 	switch r {
 	case Done:
+		if len(c.sessions) == 0 {
+			c.opened = time.Now()
+		}
 		c.sessions[session] = true
 	case Unknown:
 		c.doubtful++
@@ -120,6 +140,7 @@ func (l *Ledger) Guessed(address string, r Result) {
 	switch r {
 	case Done:
 		p.guesses++
+		p.guessed = time.Now()
 	case Unknown:
 		p.doubtful++
 	}
@@ -137,27 +158,40 @@ func (l *Ledger) Died(address string) {
 func (l *Ledger) Gone(address, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.of(address).code(text).revoked = true
+	l.of(address).code(text).gone = true
 }
+
+// Finding is something that is lost or doubled.
+type Finding struct {
+	// What is of what kind, and Name whose: an address, or a message's id.
+	What, Name string
+	// At is when it was promised, or done for the first time.
+	At time.Time
+}
+
+// The kinds of findings.
+const (
+	// Message is one that was promised and didn't arrive, or that arrived
+	// twice or without being asked for.
+	Message = "message"
+	// Code is a right one that nothing had used and that was refused.
+	Code = "code"
+	// Session is one that was opened and isn't there, or the second of a code.
+	Session = "session"
+	// Guess is one of more than a code dies of, or one that killed a code too
+	// early.
+	Guess = "guess"
+)
 
 // Report is the sum of a ledger.
 type Report struct {
 	// Starts, Messages, Sessions and Guesses are how many starts were
 	// answered, messages arrived, sessions opened and wrong guesses judged.
 	Starts, Messages, Sessions, Guesses int
-	// Unanswered are the starts and guesses of unknown effect.
+	// Unanswered are the requests of unknown effect.
 	Unanswered int
-	// LostMessages are the addresses of starts that were answered and whose
-	// message isn't there; LostCodes of right codes that nothing had used and
-	// that were refused; LostSessions of sessions that were opened and aren't
-	// there; LostGuesses of codes at which more guesses were judged than they
-	// die of.
-	LostMessages, LostCodes, LostSessions, LostGuesses []string
-	// DoubledMessages are the ids of messages that arrived twice, and addresses
-	// that got more messages than were asked for; DoubledSessions are addresses
-	// one code of which opened several sessions; DoubledGuesses are those one
-	// code of which died of too few guesses.
-	DoubledMessages, DoubledSessions, DoubledGuesses []string
+	// Lost was promised and isn't there; Doubled is there once too often.
+	Lost, Doubled []Finding
 }
 
 // Reconcile sums up what was seen so far.
@@ -169,11 +203,19 @@ func (l *Ledger) Reconcile() Report {
 		r.add(address, l.people[address], l.attempts)
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.messages)) {
-		if l.messages[id] > 1 {
-			r.DoubledMessages = append(r.DoubledMessages, id)
+		if m := l.messages[id]; m.times > 1 {
+			r.double(Message, id, m.first)
 		}
 	}
 	return r
+}
+
+func (r *Report) lose(what, name string, at time.Time) {
+	r.Lost = append(r.Lost, Finding{what, name, at})
+}
+
+func (r *Report) double(what, name string, at time.Time) {
+	r.Doubled = append(r.Doubled, Finding{what, name, at})
 }
 
 func (r *Report) add(address string, p *person, attempts int) {
@@ -182,61 +224,44 @@ func (r *Report) add(address string, p *person, attempts int) {
 	r.Guesses += p.guesses
 	r.Unanswered += p.starts[Unknown] + p.doubtful
 	for range p.starts[Done] - len(p.messages) {
-		r.LostMessages = append(r.LostMessages, address)
+		r.lose(Message, address, p.started)
 	}
 	if len(p.messages) > p.starts[Done]+p.starts[Unknown] {
-		r.DoubledMessages = append(r.DoubledMessages, address)
+		r.double(Message, address, p.started)
 	}
 	for _, c := range p.codes {
 		r.Sessions += len(c.sessions)
 		r.Unanswered += c.doubtful
 		if len(c.sessions) > 1 {
-			r.DoubledSessions = append(r.DoubledSessions, address)
+			r.double(Session, address, c.opened)
 		}
 		if c.refusals > 0 && c.doubtful == 0 && len(c.sessions) == 0 && p.guesses+p.doubtful < attempts {
-			r.LostCodes = append(r.LostCodes, address)
+			r.lose(Code, address, p.started)
 		}
-		if c.revoked {
-			r.LostSessions = append(r.LostSessions, address)
+		if c.gone {
+			r.lose(Session, address, c.opened)
 		}
 	}
 	if p.guesses > attempts && len(p.messages) <= 1 {
-		r.LostGuesses = append(r.LostGuesses, address)
+		r.lose(Guess, address, p.guessed)
 	}
 	if p.dead && p.guesses+p.doubtful < attempts {
-		r.DoubledGuesses = append(r.DoubledGuesses, address)
+		r.double(Guess, address, p.guessed)
 	}
 }
 
-// Lost is how much of what was promised isn't there.
-func (r Report) Lost() int {
-	return len(r.LostMessages) + len(r.LostCodes) + len(r.LostSessions) + len(r.LostGuesses)
-}
+// mostNamed is how many findings are named.
+const mostNamed = 20
 
-// Doubled is how much is there once too often.
-func (r Report) Doubled() int {
-	return len(r.DoubledMessages) + len(r.DoubledSessions) + len(r.DoubledGuesses)
-}
-
-// String is one line, and one for each kind of what is lost or doubled.
+// String is one line, and one for each finding.
 func (r Report) String() string {
-	text := fmt.Sprintf("%d starts answered, %d messages, %d sessions, %d wrong guesses judged, %d of unknown effect: lost %d, doubled %d",
-		r.Starts, r.Messages, r.Sessions, r.Guesses, r.Unanswered, r.Lost(), r.Doubled())
-	for _, kind := range []struct {
-		name  string
-		which []string
-	}{
-		{"messages lost", r.LostMessages}, {"codes lost", r.LostCodes},
-		{"sessions lost", r.LostSessions}, {"guesses lost", r.LostGuesses},
-		{"messages doubled", r.DoubledMessages}, {"sessions doubled", r.DoubledSessions},
-		{"guesses doubled", r.DoubledGuesses},
-	} {
-		if len(kind.which) > 0 {
-			text += fmt.Sprintf("\n\t%s: %d: %v", kind.name, len(kind.which), kind.which[:min(len(kind.which), mostNamed)])
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d starts answered, %d messages, %d sessions, %d wrong guesses judged, %d of unknown effect: lost %d, doubled %d",
+		r.Starts, r.Messages, r.Sessions, r.Guesses, r.Unanswered, len(r.Lost), len(r.Doubled))
+	for kind, findings := range map[string][]Finding{"lost": r.Lost, "doubled": r.Doubled} {
+		for _, f := range findings[:min(len(findings), mostNamed)] {
+			fmt.Fprintf(&text, "\n\t%s: %s of %s, %s", kind, f.What, f.Name, f.At.Format(time.StampMilli))
 		}
 	}
-	return text
+	return text.String()
 }
-
-// mostNamed is how many of a kind are named.
-const mostNamed = 10

@@ -99,7 +99,7 @@ func TestReconcile(t *testing.T) {
 			l := New(5)
 			c.seen(l)
 			r := l.Reconcile()
-			if r.Lost() != c.lost || r.Doubled() != c.doubled {
+			if len(r.Lost) != c.lost || len(r.Doubled) != c.doubled {
 				t.Errorf("want lost %d, doubled %d: %s", c.lost, c.doubled, r)
 			}
 			if named := strings.Count(r.String(), "\n"); named != c.lost+c.doubled {
