@@ -18,7 +18,7 @@ import (
 // session.
 func TestHerd(t *testing.T) {
 	site.SkipShort(t)
-	herd := either(1000, 10000)
+	herd := either(600, 10000)
 	r := newRig(t, nodes, standalone(redisserver.Start(t).URL()).lines(patient), "\t\tthrottle client_ip 1000000 1h")
 	address := newAddress()
 	took := make([]time.Duration, herd)
@@ -81,7 +81,7 @@ func TestHerd(t *testing.T) {
 // and what they left behind is gone soon.
 func TestShed(t *testing.T) {
 	site.SkipShort(t)
-	crowd := either(1000, 10000)
+	crowd := either(600, 10000)
 	server := redisserver.Start(t)
 	r := newRig(t, 1, standalone(server.URL()).lines(), spacious)
 	r.login()

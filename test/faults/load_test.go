@@ -102,7 +102,8 @@ func (l *load) every(rate int, run func(i int)) {
 		case <-ticker.C:
 		}
 		for due := int(time.Since(begin).Seconds() * float64(rate)); done < due; done++ {
-			l.running.Go(func() { run(done) })
+			i := done
+			l.running.Go(func() { run(i) })
 		}
 	}
 }

@@ -85,7 +85,7 @@ func TestParallelRightCodes(t *testing.T) {
 // no more were counted for the address either.
 func TestParallelWrongCodes(t *testing.T) {
 	onEachShape(t, func(t *testing.T, s shape) {
-		const parallel = 2000
+		parallel := either(500, 2000)
 		r := newRig(t, nodes, s.lines(patient), spacious)
 		address := newAddress()
 		code := r.issued(r.node(0), address, 1)

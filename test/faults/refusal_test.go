@@ -46,11 +46,12 @@ var refusals = []refusal{
 		order(t, operator, "REPLICAOF", "127.0.0.1", "1")
 		return func() { order(t, operator, "REPLICAOF", "NO", "ONE") }
 	}},
-	{name: "F-08 LOADING", args: append([]string{
-		"--key-load-delay", "50", "--loading-process-events-interval-bytes", "1024",
-	}, durable...), hurt: func(t *testing.T, _ *rig, s *redisserver.Server, operator *redis.Client) func() {
-		// 20 000 keys of 50 µs and more load in some seconds.
+	{name: "F-08 LOADING", args: []string{
+		"--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024",
+	}, hurt: func(t *testing.T, _ *rig, s *redisserver.Server, operator *redis.Client) func() {
+		// 20 000 keys of 1 ms each load in 20 s, unless the delay is taken away.
 		order(t, operator, "EVAL", "for i = 1, 20000 do redis.call('SET', 'filler' .. i, string.rep('x', 100)) end return 1", 0)
+		order(t, operator, "SAVE")
 		s.Kill()
 		loaded := make(chan struct{})
 		go func() {
@@ -67,7 +68,10 @@ var refusals = []refusal{
 			default:
 			}
 		}
-		return func() { <-loaded }
+		return func() {
+			order(t, operator, "CONFIG", "SET", "key-load-delay", "0")
+			<-loaded
+		}
 	}},
 	{name: "F-10 OOM", hurt: func(t *testing.T, _ *rig, _ *redisserver.Server, operator *redis.Client) func() {
 		order(t, operator, "CONFIG", "SET", "maxmemory", "1")

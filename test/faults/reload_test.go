@@ -48,7 +48,7 @@ func (r *rig) reload(n *node) error {
 // people log in (F-40): nobody notices, and nothing of old configs stays.
 func TestReloadsUnderLogins(t *testing.T) {
 	site.SkipShort(t)
-	reloads, logins := either(20, 200), either(200, 5000)
+	reloads, logins := either(10, 200), either(100, 5000)
 	r := newRig(t, 1, standalone(redisserver.Start(t).URL()).lines(patient), spacious)
 	n := r.nodes[0]
 	configs := []string{r.options, r.options + "\n\t\tdefault_country DE\n\t\tcode {\n\t\t\tlifetime 5m\n\t\t}"}
@@ -71,7 +71,7 @@ func TestReloadsUnderLogins(t *testing.T) {
 		}
 		people.Wait()
 	}
-	const first = 100 // after these what is made once is there
+	const first = 60 // after these what is made once is there
 	login(first)
 	if err := swap(0); err != nil {
 		t.Fatal(err)

@@ -156,7 +156,7 @@ func TestScriptsForgotten(t *testing.T) {
 	operator := admin(t, server.Addr)
 	l := r.begin(usual())
 	flushed := 0
-	for end := time.Now().Add(either(time.Second, 10*time.Second)); time.Now().Before(end); flushed++ {
+	for end := time.Now().Add(either(500*time.Millisecond, 10*time.Second)); time.Now().Before(end); flushed++ {
 		order(t, operator, "SCRIPT", "FLUSH")
 		time.Sleep(5 * time.Millisecond)
 	}

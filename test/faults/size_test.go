@@ -29,7 +29,7 @@ const (
 // delivered, and before.
 func TestSize(t *testing.T) {
 	site.SkipShort(t)
-	count := either(5000, 100_000)
+	count := either(1000, 100_000)
 	fill := func(mute bool) (memory, kinds string, each int) {
 		server := redisserver.Start(t)
 		operator := admin(t, server.Addr)
