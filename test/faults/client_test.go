@@ -83,13 +83,21 @@ func (a answer) String() string {
 	return fmt.Sprintf("%d (%d)", a.status, a.fields.Code)
 }
 
-// post sends JSON to a node.
-func post(client *http.Client, n *node, path string, body any) (a answer) {
+// post sends JSON to a node, with headers given as pairs.
+func post(client *http.Client, n *node, path string, body any, headers ...string) (a answer) {
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		return answer{err: err}
 	}
-	response, err := client.Post(n.url+path, "application/json", bytes.NewReader(encoded))
+	request, err := http.NewRequest(http.MethodPost, n.url+path, bytes.NewReader(encoded))
+	if err != nil {
+		return answer{err: err}
+	}
+	request.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return answer{err: err}
 	}

@@ -22,6 +22,8 @@ type refusal struct {
 	url func(url string) string
 	// hurt lets the server refuse and returns what ends it.
 	hurt func(t *testing.T, r *rig, s *redisserver.Server, operator *redis.Client) (undo func())
+	// signsOut says that a sign-out works all the same.
+	signsOut bool
 }
 
 // password is of the user that Caddy is.
@@ -73,7 +75,7 @@ var refusals = []refusal{
 			<-loaded
 		}
 	}},
-	{name: "F-10 OOM", hurt: func(t *testing.T, _ *rig, _ *redisserver.Server, operator *redis.Client) func() {
+	{name: "F-10 OOM", signsOut: true, hurt: func(t *testing.T, _ *rig, _ *redisserver.Server, operator *redis.Client) func() {
 		order(t, operator, "CONFIG", "SET", "maxmemory", "1")
 		return func() { order(t, operator, "CONFIG", "SET", "maxmemory", "0") }
 	}},
@@ -143,12 +145,15 @@ func TestRefusals(t *testing.T) {
 			}
 			r := newRig(t, 1, standalone(url).lines(), spacious)
 			operator := admin(t, server.Addr)
-			known := r.login()
+			known, gone := r.login(), r.login()
 			guessed, waiting := newAddress(), newAddress()
 			guessedCode, waitingCode := r.issued(r.nodes[0], guessed, 1), r.issued(r.nodes[0], waiting, 1)
 
 			undo := c.hurt(t, r, server, operator)
 			slowest := r.refuses(t, known, guessed, guessedCode, waiting, waitingCode)
+			if c.signsOut {
+				r.signOut(t, gone)
+			}
 			ended := time.Now()
 			undo()
 			for a := r.start(r.nodes[0], newAddress()); a.status != http.StatusOK; a = r.start(r.nodes[0], newAddress()) {
@@ -208,6 +213,28 @@ func (r *rig) refuses(t *testing.T, known *visitor, guessed, guessedCode, waitin
 		timed("a guess", func() answer { return r.guess(n, guessed, site.OtherCode(guessedCode)) })
 	}
 	return slowest
+}
+
+// signOut signs somebody out, who soon is nobody to the app.
+func (r *rig) signOut(t *testing.T, v *visitor) {
+	t.Helper()
+	if a := post(keepAlive, r.nodes[0], "/auth/logout", site.Object{}, "Authorization", "Bearer "+v.access); a.status != http.StatusOK {
+		t.Fatalf("logout: %s", a)
+	}
+	deadline := time.Now().Add(delivery)
+	for {
+		_, body, err := app(r.nodes[0], v.access)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body != "app "+v.address {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the sign-out doesn't take effect")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // login returns somebody who has logged in.
