@@ -10,8 +10,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"fmt"
-	"hash"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -185,24 +183,22 @@ func opens(first, last int, key []byte, victim otp.Challenge, address otp.Addres
 	if err != nil {
 		return false
 	}
+	var message []byte
+	for _, part := range []string{"code", realm, "portal", "", string(address.Channel()), address.String(), string(otp.Login), "000000"} {
+		message = binary.BigEndian.AppendUint32(message, uint32(len(part)))
+		message = append(message, part...)
+	}
 	mac := hmac.New(sha256.New, key)
-	var sum []byte
+	digits, sum := message[len(message)-6:], []byte(nil)
 	for code := first; code <= last; code++ {
-		mac.Reset()
-		for _, part := range []string{"code", realm, "portal", "", string(address.Channel()), address.String(), string(otp.Login), fmt.Sprintf("%06d", code)} {
-			write(mac, part)
+		for i, rest := len(digits)-1, code; i >= 0; i, rest = i-1, rest/10 {
+			digits[i] = '0' + byte(rest%10)
 		}
+		mac.Reset()
+		mac.Write(message)
 		if sum = mac.Sum(sum[:0]); bytes.Equal(sum[:len(want)], want) {
 			return true
 		}
 	}
 	return false
-}
-
-// write adds a part with its length in front.
-func write(mac hash.Hash, part string) {
-	var length [4]byte
-	binary.BigEndian.PutUint32(length[:], uint32(len(part)))
-	mac.Write(length[:])
-	mac.Write([]byte(part))
 }

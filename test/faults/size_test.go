@@ -3,9 +3,9 @@
 package faults
 
 import (
-	"bufio"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,7 +30,7 @@ const (
 func TestSize(t *testing.T) {
 	site.SkipShort(t)
 	count := either(1000, 100_000)
-	fill := func(mute bool) (memory, kinds string, each int) {
+	fill := func(mute bool) (kinds string, each int, script float64) {
 		server := redisserver.Start(t)
 		operator := admin(t, server.Addr)
 		h := newHouse(t, server.URL(), nil)
@@ -42,17 +42,20 @@ func TestSize(t *testing.T) {
 			h.ask(t, email(t, fmt.Sprintf("somebody.number%d@example.com", i)), from)
 		}
 		each = (usedMemory(t, operator) - before) / count
-		return strconv.Itoa(each), usageByKind(t, operator), each
+		return usageByKind(t, operator), each, scriptTime(t, operator)
 	}
-	delivered, kinds, each := fill(true)
+	kinds, each, _ := fill(true)
 	if each > mostBytes {
 		t.Errorf("a challenge costs %d bytes, more than %d", each, mostBytes)
 	}
-	outstanding, _, withMessage := fill(false)
+	_, withMessage, script := fill(false)
 	if withMessage-each > mostMessageBytes {
 		t.Errorf("a message costs %d bytes, more than %d", withMessage-each, mostMessageBytes)
 	}
-	row(t, "%d outstanding challenges: %s bytes each (MEMORY USAGE: %s); %s with a message that isn't delivered yet", count, delivered, kinds, outstanding)
+	if limit := float64(either(500, 50)); script > limit {
+		t.Errorf("a start takes Redis %.0f µs", script)
+	}
+	row(t, "%d outstanding challenges: %d bytes each (MEMORY USAGE: %s), %d with a message that isn't delivered yet; F-18 %.0f µs of Redis for a start", count, each, kinds, withMessage, script)
 }
 
 func email(t *testing.T, text string) otp.Address {
@@ -67,22 +70,31 @@ func email(t *testing.T, text string) otp.Address {
 // usedMemory is how many bytes a Redis has allocated.
 func usedMemory(t *testing.T, operator *redis.Client) int {
 	t.Helper()
-	info, err := operator.Info(t.Context(), "memory").Result()
+	return int(figure(t, operator, "memory", regexp.MustCompile(`(?m)^used_memory:(\d+)`)))
+}
+
+// scriptTime is how long a script takes a Redis, on average, in µs.
+func scriptTime(t *testing.T, operator *redis.Client) float64 {
+	t.Helper()
+	return figure(t, operator, "commandstats", regexp.MustCompile(`(?m)^cmdstat_evalsha:.*usec_per_call=([0-9.]+)`))
+}
+
+// figure reads a number of INFO.
+func figure(t *testing.T, operator *redis.Client, section string, number *regexp.Regexp) float64 {
+	t.Helper()
+	info, err := operator.Info(t.Context(), section).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(strings.NewReader(info))
-	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), "used_memory:"); ok {
-			bytes, err := strconv.Atoi(value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return bytes
-		}
+	found := number.FindStringSubmatch(info)
+	if found == nil {
+		t.Fatalf("INFO %s: %.200s", section, info)
 	}
-	t.Fatal("INFO has no used_memory")
-	return 0
+	value, err := strconv.ParseFloat(found[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
 }
 
 // usageByKind says what one key of each kind takes.
