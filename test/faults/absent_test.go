@@ -21,7 +21,7 @@ func TestAbsentAtStart(t *testing.T) {
 	site.SkipShort(t)
 	server := redisserver.Start(t)
 	server.Kill()
-	r := newRig(t, 1, standalone(server.URL()).lines(), spacious)
+	r := newRig(t, 1, standalone(server.URL()).lines(usually()), spacious)
 	n := r.nodes[0]
 	var slowest time.Duration
 	for range either(5, 50) {

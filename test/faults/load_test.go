@@ -5,11 +5,13 @@ package faults
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/caddy-otp/caddy-otp/test/faults/ledger"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
@@ -72,8 +74,9 @@ type load struct {
 
 // visitor is somebody with a code or a session.
 type visitor struct {
-	address, code   string
-	access, refresh string
+	address, code string
+	// access and refresh are tokens of the session.
+	access, refresh, session string
 }
 
 // begin lets people come until end.
@@ -153,7 +156,7 @@ func (l *load) person(i int) {
 		a := l.r.verify(l.r.node(n+try), v.address, v.code)
 		l.note(verifyKind, begin, a)
 		if a.status == http.StatusOK {
-			v.access, v.refresh = a.fields.AccessToken, a.fields.RefreshToken
+			v.access, v.session = a.fields.AccessToken, a.session()
 			l.mu.Lock()
 			l.signed = append(l.signed, v)
 			l.mu.Unlock()
@@ -196,8 +199,9 @@ func (l *load) strangely(what string) {
 	l.strange[what]++
 }
 
-// audit asks for what was promised: that every session can be renewed, and
-// that every code that was guessed at dies of as many guesses as it should.
+// audit asks for what was promised: that everybody who signed in has one
+// session, which is the one that they got, and that every code that was guessed
+// at dies of as many guesses as it should.
 func (l *load) audit() {
 	var asking sync.WaitGroup
 	places := make(chan struct{}, 16)
@@ -211,14 +215,22 @@ func (l *load) audit() {
 		}
 	}
 	each(l.signed, func(v *visitor) {
-		if a := renew(l.r.node(0), v.refresh); a.status != http.StatusOK {
-			l.strangely("renewal: " + a.String())
+		all, a := sessions(l.r.node(0), v.access)
+		if a.status != http.StatusOK || a.err != nil {
+			l.strangely("the list of sessions: " + a.String())
+			return
+		}
+		for _, other := range all {
+			l.r.ledger.Verified(v.address, v.code, other, ledger.Done)
+		}
+		if !slices.Contains(all, v.session) {
 			l.r.ledger.Gone(v.address, v.code)
 		}
 	})
 	each(l.guessed, func(v *visitor) {
 		for range 2 * attempts {
-			if a := l.r.guess(l.r.node(1), v.address, site.OtherCode(v.code)); a.fields.Code != codeWrong {
+			a := l.r.guess(l.r.node(1), v.address, site.OtherCode(v.code))
+			if a.fields.Code != codeWrong && !a.outage() {
 				return
 			}
 		}

@@ -20,10 +20,11 @@ const nodes = 3
 // machine included.
 const delivery = 40 * time.Second
 
-// issued starts and returns the nth code of the address.
+// issued starts, again where that fails, and returns the address's last code
+// after count others.
 func (r *rig) issued(n *node, address string, nth int) string {
 	r.t.Helper()
-	if a := r.start(n, address); a.status != http.StatusOK {
+	if a := insist(func() answer { return r.start(n, address) }); a.status != http.StatusOK {
 		r.t.Fatalf("start: %s\n%s", a, tail(r.logs()))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), delivery)

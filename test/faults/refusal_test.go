@@ -143,7 +143,7 @@ func TestRefusals(t *testing.T) {
 			if c.url != nil {
 				url = c.url(url)
 			}
-			r := newRig(t, 1, standalone(url).lines(), spacious)
+			r := newRig(t, 1, standalone(url).lines(usually()), spacious)
 			operator := admin(t, server.Addr)
 			known, gone := r.login(), r.login()
 			guessed, waiting := newAddress(), newAddress()
@@ -166,7 +166,7 @@ func TestRefusals(t *testing.T) {
 				time.Sleep(10 * time.Millisecond)
 			}
 			back := time.Since(ended)
-			if a := r.verify(r.nodes[0], guessed, guessedCode); a.status != http.StatusOK {
+			if a := insist(func() answer { return r.verify(r.nodes[0], guessed, guessedCode) }); a.status != http.StatusOK {
 				t.Errorf("the code that was guessed at: %s", a)
 			}
 			r.verify(r.nodes[0], waiting, waitingCode) // the ledger knows what may be
@@ -242,7 +242,7 @@ func (r *rig) login() *visitor {
 	r.t.Helper()
 	v := &visitor{address: newAddress()}
 	v.code = r.issued(r.nodes[0], v.address, 1)
-	a := r.verify(r.nodes[0], v.address, v.code)
+	a := insist(func() answer { return r.verify(r.nodes[0], v.address, v.code) })
 	if a.status != http.StatusOK {
 		r.t.Fatalf("verify: %s\n%s", a, tail(r.logs()))
 	}

@@ -61,6 +61,10 @@ func redisStore(url string, block ...string) string {
 // machine is no fault.
 const patient = "timeout 10s"
 
+// usually is the time limit where answers must be quick: in the short form it
+// is long enough for a busy machine.
+func usually() string { return either("timeout 2s", "timeout 250ms") }
+
 // newRig runs a site on so many nodes.
 func newRig(t testing.TB, count int, store, options string) *rig {
 	t.Helper()
