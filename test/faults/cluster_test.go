@@ -22,7 +22,7 @@ func TestReshard(t *testing.T) {
 	figures := promised()
 	figures.refused = either(0.02, 0.001)
 	moved := 0
-	r.under(t, usual(), fault{"slots moved", figures, func() {
+	r.under(t, usual(), fault{name: "F-14 slots moved", figures: figures, hurt: func() {
 		for end := time.Now().Add(lasting()); time.Now().Before(end); moved++ {
 			shard := moved % 64
 			slot := cluster.Slot(fmt.Sprintf("otp:{%02d}:h:x", shard))
@@ -66,12 +66,12 @@ func TestClusterNodeFails(t *testing.T) {
 	site.SkipShort(t)
 	cluster := redisserver.StartCluster(t, durable...)
 	r := newRig(t, nodes, clustered(cluster).lines(), spacious)
-	r.under(t, usual(), fault{"a Cluster's node killed and restarted", promised(), func() {
+	r.under(t, usual(), fault{name: "F-14 a Cluster's node killed and restarted", figures: promised(), hurt: func() {
 		cluster.Servers[1].Kill()
 		time.Sleep(lasting())
 		cluster.Servers[1].Restart()
 		cluster.AwaitReady()
-	}}, fault{"a Cluster's node stopped and continued", promised(), func() {
+	}}, fault{name: "F-14 a Cluster's node stopped and continued", figures: promised(), hurt: func() {
 		cluster.Servers[2].Stop()
 		time.Sleep(lasting())
 		cluster.Servers[2].Continue()

@@ -28,7 +28,7 @@ func TestNetwork(t *testing.T) {
 		{"bandwidth 10 KB/s", proxy.Fault{Bandwidth: 10_000}},
 		{"connections reset", proxy.Fault{Refuse: true}},
 	} {
-		faults = append(faults, fault{c.name, promised(), func() {
+		faults = append(faults, fault{name: "F-04 " + c.name, figures: promised(), hurt: func() {
 			between.Set(c.Fault)
 			if c.Refuse {
 				between.Cut()

@@ -35,8 +35,9 @@ func promised() figures {
 type fault struct {
 	name string
 	figures
-	// hurt begins the fault, waits, and ends it.
-	hurt func()
+	// hurt begins the fault, waits, and ends it; mend, where it isn't nil, puts
+	// afterwards in order what nobody waits for.
+	hurt, mend func()
 }
 
 // lasting is how long a fault lasts.
@@ -61,6 +62,9 @@ func (r *rig) under(t *testing.T, u traffic, faults ...fault) {
 		f.hurt()
 		quiet = append(quiet, span{begin, from.Add(-otp.DefaultTimeout / 2)})
 		broken = append(broken, span{from, time.Now()})
+		if f.mend != nil {
+			f.mend()
+		}
 		time.Sleep(after())
 	}
 	l.end()
@@ -111,11 +115,11 @@ func TestRedisFails(t *testing.T) {
 	site.SkipShort(t)
 	server := redisserver.Start(t, durable...)
 	r := newRig(t, nodes, standalone(server.URL()).lines(), spacious)
-	r.under(t, usual(), fault{"Redis killed and restarted", promised(), func() {
+	r.under(t, usual(), fault{name: "F-02 Redis killed and restarted", figures: promised(), hurt: func() {
 		server.Kill()
 		time.Sleep(lasting())
 		server.Restart()
-	}}, fault{"Redis stopped and continued", promised(), func() {
+	}}, fault{name: "F-03 Redis stopped and continued", figures: promised(), hurt: func() {
 		server.Stop()
 		// Signed in people are known for a minute without news of revocations.
 		time.Sleep(either(lasting(), 50*time.Second))

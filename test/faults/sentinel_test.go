@@ -23,6 +23,8 @@ func TestFailover(t *testing.T) {
 	site.SkipShort(t)
 	sentinel := redisserver.StartSentinel(t, durable...)
 	r := newRig(t, nodes, watched(sentinel).lines(), spacious)
+	var old *redisserver.Server
+	// failing remembers what may be lost: what was promised just before.
 	failing := func(fail func()) func() {
 		return func() {
 			begin := time.Now()
@@ -30,12 +32,14 @@ func TestFailover(t *testing.T) {
 			r.losses = append(r.losses, span{begin.Add(-lag), time.Now()})
 		}
 	}
-	r.under(t, usual(), fault{"the primary killed, failed over", promised(), failing(func() {
-		old := sentinel.Primary()
+	r.under(t, usual(), fault{name: "F-05 the primary killed, failed over", figures: promised(), hurt: failing(func() {
+		old = sentinel.Primary()
 		old.Kill()
 		sentinel.AwaitFailover(old)
+	}), mend: func() {
 		old.Restart()
-	})}, fault{"failed over in order", promised(), failing(func() { sentinel.Failover() })})
+		sentinel.AwaitReplicas()
+	}}, fault{name: "F-05 failed over in order", figures: promised(), hurt: failing(func() { sentinel.Failover() })})
 }
 
 // TestGuessesInFailover guesses at an address while its primary has no replica
