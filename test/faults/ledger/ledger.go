@@ -45,9 +45,9 @@ type person struct {
 	started  time.Time       // when a start was last answered
 	messages map[string]bool // by id
 	codes    map[string]*code
-	guesses  int // wrong ones that were judged
-	guessed  time.Time
-	doubtful int // wrong ones without an answer
+	guesses  int       // wrong ones that were judged
+	guessed  time.Time // the first of them
+	doubtful int       // wrong ones without an answer
 	dead     bool
 }
 
@@ -139,8 +139,9 @@ func (l *Ledger) Guessed(address string, r Result) {
 	p := l.of(address)
 	switch r {
 	case Done:
-		p.guesses++
-		p.guessed = time.Now()
+		if p.guesses++; p.guesses == 1 {
+			p.guessed = time.Now()
+		}
 	case Unknown:
 		p.doubtful++
 	}
