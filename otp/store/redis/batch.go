@@ -13,7 +13,8 @@ import (
 // way, those that come are collected while others travel and sent together, in
 // lanes; while there are few, each goes by itself and waits for nothing.
 const (
-	// maxDirect is how many commands are sent by themselves at a time.
+	// maxDirect is how many commands are sent by themselves at a time, where
+	// the pool has its usual size.
 	maxDirect = 6
 	// maxLanes is how many pipelines are under way at a time.
 	maxLanes = 4
@@ -45,7 +46,8 @@ type sender interface {
 }
 
 type batcher struct {
-	sender sender
+	sender    sender
+	maxDirect int
 
 	mu      sync.Mutex
 	direct  int
@@ -62,7 +64,10 @@ type waiter struct {
 	done    chan struct{}
 }
 
-func newBatcher(s sender) *batcher { return &batcher{sender: s} }
+func newBatcher(s sender) *batcher { return newBatcherOf(s, maxDirect) }
+
+// newBatcherOf returns a batcher that sends this many commands by themselves.
+func newBatcherOf(s sender, direct int) *batcher { return &batcher{sender: s, maxDirect: direct} }
 
 // do runs a command, by itself or together with others. It returns when ctx
 // ends, which must have a deadline, or with errShed where too many wait.
@@ -71,7 +76,7 @@ func (b *batcher) do(ctx context.Context, c command) (any, error) {
 		return nil, err
 	}
 	b.mu.Lock()
-	if b.direct < maxDirect {
+	if b.direct < b.maxDirect {
 		b.direct++
 		b.mu.Unlock()
 		defer b.endDirect()

@@ -91,7 +91,7 @@ func evalsha(t testing.TB, s *Store) (calls int, micros float64) {
 // ask runs a command beside the store and returns the answer as text.
 func ask(t testing.TB, s *Store, args ...any) string {
 	t.Helper()
-	answer, err := s.client.Do(t.Context(), args...).Result()
+	answer, err := s.client().Do(t.Context(), args...).Result()
 	if err != nil {
 		t.Fatalf("%v: %v", args, err)
 	}

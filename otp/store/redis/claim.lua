@@ -1,5 +1,6 @@
--- The names of messages are known only from the queues, so KEYS is empty and
--- the script makes the names of both.
+-- The names of messages are known only from the queues, so the script makes
+-- the names of both.
+-- KEYS  none; or, on a Cluster, a queue of the only shard to look into
 -- ARGV  prefix, limit, lease, the shard to begin with; the realms
 local prefix, limit, lease, first = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local claimed = {}
@@ -23,7 +24,7 @@ local function claim(shard, realm, queue)
 	end
 end
 
-for i = 0, SHARDS - 1 do
+for i = 0, #KEYS > 0 and 0 or SHARDS - 1 do
 	local shard = string.format('%s{%02d}:', prefix, (first + i) % SHARDS)
 	for r = 5, #ARGV do
 		claim(shard, r - 5, shard .. 'q:' .. ARGV[r])

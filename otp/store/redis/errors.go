@@ -63,6 +63,16 @@ func storeError(server string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if ranNothing(err) {
+		return &unrun{domainError(server, err)}
+	}
+	return domainError(server, err)
+}
+
+func domainError(server string, err error) error {
+	if text := misconfigured(err); text != "" {
+		return fmt.Errorf("%w: redis at %s: %s", otp.ErrUnavailable, server, text)
+	}
 	if reply, ok := errors.AsType[goredis.Error](err); ok {
 		return replyError(server, reply.Error())
 	}

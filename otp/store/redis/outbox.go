@@ -31,14 +31,78 @@ func decodeMessage(value string, l *otp.Lease) error {
 // Claim implements [otp.Store]. It begins at another shard each time, so that
 // none waits behind the others.
 func (s *Store) Claim(ctx context.Context, realms []string, limit int, lease time.Duration) ([]otp.Lease, error) {
-	args := []any{s.prefix, limit, lease.Microseconds(), rand.N(otp.Shards)}
-	for _, realm := range realms {
-		args = append(args, escape(realm))
-	}
-	answer, err := s.runAlone(ctx, s.scripts.claim, nil, args...)
+	l := s.current.Load()
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	spread, err := s.isSpread(ctx, l)
 	if err != nil {
 		return nil, err
 	}
+	first := rand.N(otp.Shards)
+	commands := []command{s.claim(nil, realms, limit, lease, first)}
+	if spread {
+		if commands, err = s.claims(ctx, realms, limit, lease, first); err != nil {
+			return nil, err
+		}
+	}
+	answers, err := s.runAlone(ctx, commands...)
+	if err != nil {
+		return nil, err
+	}
+	var leases []otp.Lease
+	for _, answer := range answers {
+		claimed, err := readLeases(answer, realms)
+		if err != nil {
+			return nil, err
+		}
+		leases = append(leases, claimed...)
+	}
+	return leases, nil
+}
+
+// claim is the command that claims messages, beginning at a shard.
+func (s *Store) claim(keys, realms []string, limit int, lease time.Duration, shard int) command {
+	args := []any{s.prefix, limit, lease.Microseconds(), shard}
+	for _, realm := range realms {
+		args = append(args, escape(realm))
+	}
+	return command{s.scripts.claim, keys, args}
+}
+
+// claims are the commands that claim no more than limit messages on a Cluster,
+// where each shard is asked by itself: of those shards that have any due.
+func (s *Store) claims(ctx context.Context, realms []string, limit int, lease time.Duration, first int) ([]command, error) {
+	if len(realms) == 0 {
+		return nil, nil
+	}
+	queues := make([]command, otp.Shards)
+	for i := range queues {
+		shard := fmt.Sprintf("%02d", (first+i)%otp.Shards)
+		queues[i].script = s.scripts.due
+		for _, realm := range realms {
+			queues[i].keys = append(queues[i].keys, s.key(shard, "q", realm))
+		}
+	}
+	answers, err := s.runAlone(ctx, queues...)
+	if err != nil {
+		return nil, err
+	}
+	var commands []command
+	for i, answer := range answers {
+		due, ok := answer.(int64)
+		if !ok {
+			return nil, errNonsense
+		}
+		share := min(limit, int(due))
+		if share > 0 {
+			limit -= share
+			commands = append(commands, s.claim(queues[i].keys[:1], realms, share, lease, (first+i)%otp.Shards))
+		}
+	}
+	return commands, nil
+}
+
+func readLeases(answer any, realms []string) ([]otp.Lease, error) {
 	r := newReply(answer)
 	var leases []otp.Lease
 	for i := range r.values {

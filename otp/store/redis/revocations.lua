@@ -1,4 +1,4 @@
--- KEYS  the revocations of every shard
+-- KEYS  the revocations of every shard; on a Cluster, of one
 -- ARGV  since when, in µs
 local found = {}
 for _, key in ipairs(KEYS) do

@@ -37,6 +37,14 @@ var (
 	startLua string
 	//go:embed verify.lua
 	verifyLua string
+	//go:embed charge.lua
+	chargeLua string
+	//go:embed refund.lua
+	refundLua string
+	//go:embed wait.lua
+	waitLua string
+	//go:embed due.lua
+	dueLua string
 	//go:embed claim.lua
 	claimLua string
 	//go:embed settle.lua
@@ -55,9 +63,11 @@ var (
 	swapLua string
 )
 
-// scripts are the operations, one for each method of [otp.Store].
+// scripts are the operations, one for each method of [otp.Store], and what
+// they need besides on a Cluster.
 type scripts struct {
 	start, verify, claim, settle, renew, revoke, sessions, revocations, get, swap *goredis.Script
+	charge, refund, wait, due                                                     *goredis.Script
 }
 
 // newScripts puts the scripts together. Their clock is the server's, moved
@@ -78,6 +88,10 @@ func newScripts(offset time.Duration) *scripts {
 		revocations: script(revocationsLua),
 		get:         script(recordLua, getLua),
 		swap:        script(recordLua, swapLua),
+		charge:      script(gcraLua, chargeLua),
+		refund:      script(gcraLua, refundLua),
+		wait:        script(gcraLua, handleLua, waitLua),
+		due:         script(dueLua),
 	}
 }
 

@@ -5,6 +5,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,28 +77,30 @@ func (s *Store) Sessions(ctx context.Context, owner string) ([]otp.SessionRecord
 	for i := range keys {
 		keys[i] = s.key(fmt.Sprintf("%02d", i), "o", owner)
 	}
-	answer, err := s.runAlone(ctx, s.scripts.sessions, keys)
+	answers, err := s.everywhere(ctx, s.scripts.sessions, keys)
 	if err != nil {
 		return nil, err
 	}
-	all := newReply(answer)
 	var found []otp.SessionRecord
-	for i := range all.values {
-		r := all.list(i)
-		found = append(found, otp.SessionRecord{
-			ID:       otp.SessionID(r.text(0)),
-			Owner:    owner,
-			Sealed:   []byte(r.text(1)),
-			Refresh:  otp.Tag(r.text(2)),
-			Lifetime: r.duration(3),
-			Created:  r.instant(4),
-			Since:    r.instant(5),
-			Used:     r.instant(6),
-		})
-		all.bad = all.bad || r.bad
-	}
-	if all.bad {
-		return nil, errNonsense
+	for _, answer := range answers {
+		all := newReply(answer)
+		for i := range all.values {
+			r := all.list(i)
+			found = append(found, otp.SessionRecord{
+				ID:       otp.SessionID(r.text(0)),
+				Owner:    owner,
+				Sealed:   []byte(r.text(1)),
+				Refresh:  otp.Tag(r.text(2)),
+				Lifetime: r.duration(3),
+				Created:  r.instant(4),
+				Since:    r.instant(5),
+				Used:     r.instant(6),
+			})
+			all.bad = all.bad || r.bad
+		}
+		if all.bad {
+			return nil, errNonsense
+		}
 	}
 	slices.SortFunc(found, func(a, b otp.SessionRecord) int { return b.Created.Compare(a.Created) })
 	return found[:min(len(found), otp.MaxSessions)], nil
@@ -110,25 +113,30 @@ func (s *Store) Revocations(ctx context.Context, since otp.Cursor) ([]otp.Revoca
 		keys[i] = s.revocationsKey(fmt.Sprintf("%02d", i))
 	}
 	from := max(0, int64(since)-otp.RevocationOverlap.Microseconds())
-	answer, err := s.runAlone(ctx, s.scripts.revocations, keys, from)
+	answers, err := s.everywhere(ctx, s.scripts.revocations, keys, from)
 	if err != nil {
 		return nil, since, err
 	}
-	r := newReply(answer)
-	found := r.list(1)
 	var revocations []otp.Revocation
-	for i := 0; i < len(found.values); i += 2 {
-		revocation, err := parseRevocation(found.text(i))
-		if err != nil {
-			return nil, since, err
+	// Of several servers the clock that is behind: nothing is missed then.
+	next := otp.Cursor(math.MaxInt64)
+	for _, answer := range answers {
+		r := newReply(answer)
+		found := r.list(1)
+		for i := 0; i < len(found.values); i += 2 {
+			revocation, err := parseRevocation(found.text(i))
+			if err != nil {
+				return nil, since, err
+			}
+			revocation.At = found.instant(i + 1)
+			revocations = append(revocations, revocation)
 		}
-		revocation.At = found.instant(i + 1)
-		revocations = append(revocations, revocation)
+		next = min(next, otp.Cursor(r.integer(0)))
+		if r.bad || found.bad {
+			return nil, since, errNonsense
+		}
 	}
-	if r.bad || found.bad {
-		return nil, since, errNonsense
-	}
-	return revocations, otp.Cursor(r.integer(0)), nil
+	return revocations, next, nil
 }
 
 func parseRevocation(member string) (otp.Revocation, error) {

@@ -1,6 +1,6 @@
 -- The sessions' names are known only from the sets of the owner, so only those
 -- are in KEYS; a session is in the shard of the set that names it.
--- KEYS  the owner's sessions in every shard
+-- KEYS  the owner's sessions in every shard; on a Cluster, in one
 local found = {}
 for _, key in ipairs(KEYS) do
 	local shard = string.match(key, '^.-{%d%d}:')

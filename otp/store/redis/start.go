@@ -10,6 +10,17 @@ import (
 
 // Start implements [otp.Store].
 func (s *Store) Start(ctx context.Context, c otp.Challenge, m *otp.Envelope, all ...otp.Charge) (otp.Outcome, error) {
+	return s.runCharged(ctx, charged{
+		handle: c.Handle, charges: all,
+		run: func(ctx context.Context, all, _ []otp.Charge) (otp.Outcome, error) {
+			return s.start(ctx, c, m, all)
+		},
+		returns: func(o otp.Outcome) (charges, refunds bool) { return o.Result != otp.Accepted, false },
+	})
+}
+
+// start is Start with charges that may be in one script.
+func (s *Store) start(ctx context.Context, c otp.Challenge, m *otp.Envelope, all []otp.Charge) (otp.Outcome, error) {
 	shard := c.Handle.Shard()
 	var id, realm, value string
 	var lifetime, lease int64

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package redis is an [otp.Store] on Redis or Valkey from version 6.2, one
-// server by itself.
+// Package redis is an [otp.Store] on Redis or Valkey from version 6.2: one
+// server by itself, a primary that Sentinels name, or a Cluster. It always
+// speaks to primaries.
 //
 // Each operation is one Lua script, so one atomic step and one round trip; the
 // time is the server's. Names are spread over 64 shards by a hash tag that can
 // never change, and all that a start or a verification commits is in its
-// handle's shard (but the client_ip buckets):
+// handle's shard, but for the buckets that several handles share. On a Cluster
+// those are charged first, and given back where nothing came of it, so that
+// they never count too little; and what concerns every shard is a script for
+// each. The names:
 //
 //	otp:{NN}:h:<handle>   challenges, failures, address throttles, packed
 //	otp:{NN}:b:<bucket>   a client_ip bucket
@@ -28,11 +32,11 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 )
@@ -42,67 +46,77 @@ const DefaultKeyPrefix = "otp:"
 
 // Store is an [otp.Store]. It is safe for concurrent use.
 type Store struct {
-	client  *goredis.Client
-	server  string // its host and port, or its socket: what errors may tell
-	batcher *batcher
+	current atomic.Pointer[link]
 	scripts *scripts
 	prefix  string
-	timeout time.Duration
+
+	mu sync.Mutex
+	// draining are the links of earlier configurations, until nothing can be
+	// under way on them.
+	draining map[*link]*time.Timer
+	closed   bool
 }
 
 var _ otp.Store = (*Store)(nil)
 
-// Option changes a default of [Open].
-type Option func(*settings)
-
-type settings struct {
-	prefix  string
-	timeout time.Duration
-}
-
-// WithKeyPrefix replaces [DefaultKeyPrefix]: printable ASCII without blanks
-// and braces. Deployments that share a database need different ones.
-func WithKeyPrefix(prefix string) Option {
-	return func(s *settings) { s.prefix = prefix }
-}
-
-// WithTimeout replaces [otp.DefaultTimeout], the longest that an operation
-// takes, connecting included. It must be above zero.
-func WithTimeout(timeout time.Duration) Option {
-	return func(s *settings) { s.timeout = timeout }
-}
-
 // Open returns a store on the server that a URL names:
 // redis://user:password@host:port/database, rediss:// for TLS, or
-// unix://user:password@/path?db=database. It connects when it is first used,
-// so it fails only for what is wrong with its arguments. The error holds no part
-// of the URL.
+// unix://user:password@/path?db=database. Where a node of a Cluster answers, or
+// its configuration endpoint, it is a store on the whole Cluster. It connects
+// when it is first used, so it fails only for what is wrong with its
+// arguments. The error holds no part of the URL.
 func Open(url string, options ...Option) (*Store, error) {
-	s := settings{prefix: DefaultKeyPrefix, timeout: otp.DefaultTimeout}
-	for _, option := range options {
-		option(&s)
-	}
-	if s.timeout <= 0 {
-		return nil, errors.New("redis: the timeout must be above zero")
-	}
-	if strings.ContainsAny(s.prefix, "{}") || escape(s.prefix) != s.prefix {
-		return nil, fmt.Errorf("redis: key prefix %q must be printable ASCII without blanks, braces and percent signs", s.prefix)
-	}
-	opts, err := parseURL(url)
+	return OpenServers([]string{url}, options...)
+}
+
+// OpenServers is [Open] for several URLs, which differ in host and port alone:
+// nodes of a Cluster, any of which leads to the others, or, with
+// [WithSentinel], Sentinels.
+func OpenServers(urls []string, options ...Option) (*Store, error) {
+	settings, err := newSettings(urls, options)
 	if err != nil {
 		return nil, err
 	}
-	configure(opts, s.timeout)
-	silence()
-	client := goredis.NewClient(opts)
-	return &Store{
-		client:  client,
-		server:  opts.Addr,
-		batcher: newBatcher(executor{client}),
-		scripts: production(),
-		prefix:  s.prefix,
-		timeout: s.timeout,
-	}, nil
+	l, err := newLink(settings)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{scripts: production(), prefix: settings.prefix, draining: make(map[*link]*time.Timer)}
+	s.current.Store(l)
+	return s, nil
+}
+
+// Reconfigure makes the store go on with other credentials, certificates,
+// timeouts or URLs of the same servers: what comes from here on uses new
+// connections, and what is under way ends on the old ones. Nothing changes
+// where all is as it was, or with an error. The key prefix must stay.
+func (s *Store) Reconfigure(urls []string, options ...Option) error {
+	settings, err := newSettings(urls, options)
+	if err != nil {
+		return err
+	}
+	if settings.prefix != s.prefix {
+		return errors.New("redis: an open store keeps its key prefix")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.current.Load()
+	if settings.equal(old.settings) || s.closed {
+		return nil
+	}
+	l, err := newLink(settings)
+	if err != nil {
+		return err
+	}
+	s.current.Store(l)
+	// No operation takes longer than its timeout, nor what it gives back after.
+	s.draining[old] = time.AfterFunc(3*old.timeout, func() {
+		s.mu.Lock()
+		delete(s.draining, old)
+		s.mu.Unlock()
+		old.close()
+	})
+	return nil
 }
 
 // silence stops go-redis from printing to stderr by itself. What it says is in
@@ -112,47 +126,44 @@ var silence = sync.OnceFunc(logging.Disable)
 // production are the scripts with the server's own clock.
 var production = sync.OnceValue(func() *scripts { return newScripts(0) })
 
-// configure sets what makes the client answer in time and never run a command
-// twice by itself: it would try again after a lost connection, which may have
-// been lost after the command ran.
-func configure(o *goredis.Options, timeout time.Duration) {
-	o.ContextTimeoutEnabled = true
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
-	o.DialerRetries = 1
-	o.MaxRetries = -1
-	// What a handshake needn't do: scripts need nothing of RESP3.
-	o.Protocol = 2
-	o.DisableIdentity = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	// One pool serves pipelines and single commands.
-	o.PipelinePoolSize = -1
-	if o.PoolSize == 0 {
-		o.PoolSize = maxDirect + maxLanes + sparePool
+// Close closes the connections. Operations under way fail.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
 	}
-	o.MaxActiveConns = o.PoolSize
+	s.closed = true
+	err := s.current.Load().close()
+	for l, timer := range s.draining {
+		if timer.Stop() {
+			err = errors.Join(err, l.close())
+		}
+	}
+	clear(s.draining)
+	return err
 }
 
-// sparePool are the connections for what goes past the batcher.
-const sparePool = 4
-
-// Close closes the connections. Operations under way fail.
-func (s *Store) Close() error { return s.client.Close() }
+// client is for what isn't a script. It may be of a node of a Cluster.
+func (s *Store) client() goredis.UniversalClient { return s.current.Load().client }
 
 // run runs a script that is as quick as a start.
 func (s *Store) run(ctx context.Context, script *goredis.Script, keys []string, args ...any) (any, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	l := s.current.Load()
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	answer, err := s.batcher.do(ctx, command{script, keys, args})
-	return answer, storeError(s.server, err)
+	answer, err := l.do(ctx, command{script, keys, args})
+	return answer, storeError(l.server, err)
 }
 
-// runAlone runs a script that may take long, so that no other waits for its
-// answer.
-func (s *Store) runAlone(ctx context.Context, script *goredis.Script, keys []string, args ...any) (any, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+// runAlone runs scripts that may take long, so that no others wait for their
+// answers.
+func (s *Store) runAlone(ctx context.Context, commands ...command) ([]any, error) {
+	l := s.current.Load()
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	answer, err := executor{s.client}.one(ctx, command{script, keys, args})
-	return answer, storeError(s.server, err)
+	answers, err := l.all(ctx, commands)
+	return answers, storeError(l.server, err)
 }
 
 // key names something of a kind in a shard.

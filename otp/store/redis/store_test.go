@@ -61,7 +61,7 @@ func TestOneCommandEach(t *testing.T) {
 	}
 	for i, operation := range operations {
 		ask(t, s, "CONFIG", "RESETSTAT")
-		before := s.client.PoolStats().TotalConns
+		before := s.client().PoolStats().TotalConns
 		operation()
 		commands := 0
 		// What a script calls is counted too, and so is what asks here.
@@ -75,7 +75,7 @@ func TestOneCommandEach(t *testing.T) {
 				commands += calls
 			}
 		}
-		if commands != 1 || s.client.PoolStats().TotalConns != before {
+		if commands != 1 || s.client().PoolStats().TotalConns != before {
 			t.Errorf("operation %d sent %d EVALSHA, want 1", i, commands)
 		}
 	}
@@ -117,12 +117,12 @@ func TestKeys(t *testing.T) {
 	}
 
 	kinds := map[string]int{}
-	for _, key := range s.client.Keys(ctx, "*").Val() {
+	for _, key := range s.client().Keys(ctx, "*").Val() {
 		shard, kind := shardAndKind(t, s, key)
 		if shard < "00" || shard > "63" {
 			t.Errorf("%q is in shard %s", key, shard)
 		}
-		ttl, err := s.client.PTTL(ctx, key).Result()
+		ttl, err := s.client().PTTL(ctx, key).Result()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +167,7 @@ func shardAndKind(t *testing.T, s *Store, key string) (shard, kind string) {
 func TestGuessAtNothingKeepsNothing(t *testing.T) {
 	_, s := serve(t)
 	wantVerify(t, s, 1, "code", otp.Wrong)
-	keys := s.client.Keys(t.Context(), "*").Val()
+	keys := s.client().Keys(t.Context(), "*").Val()
 	if len(keys) != 1 || !strings.Contains(keys[0], "}:b:") {
 		t.Errorf("keys are %v, want one bucket", keys)
 	}
@@ -323,7 +323,7 @@ func TestServerRefuses(t *testing.T) {
 			start(t, s, 1)
 			admin := open(t, server)
 			for _, command := range test.commands {
-				admin.client.Do(t.Context(), command...) // the last may end its own connection
+				admin.client().Do(t.Context(), command...) // the last may end its own connection
 			}
 			_, err := s.Verify(t.Context(), testGuess(1, "code"), testSession(1))
 			wantUnavailable(t, "verify", err)

@@ -24,14 +24,48 @@ func TestSuite(t *testing.T) {
 	}})
 }
 
+func TestSuiteOnSentinel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs redis-servers")
+	}
+	servers := redisserver.StartSentinel(t)
+	storetest.Run(t, storetest.Harness{New: func(t *testing.T) (otp.Store, func(time.Duration)) {
+		store := openAt(t, servers.URLs(), WithSentinel(redisserver.MasterName))
+		return store, advancing(store)
+	}})
+}
+
+func TestSuiteOnCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs redis-servers")
+	}
+	servers := redisserver.StartCluster(t)
+	for name, urls := range map[string][]string{"all nodes": servers.URLs(), "one node": servers.URLs()[:1]} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, storetest.Harness{
+				New: func(t *testing.T) (otp.Store, func(time.Duration)) {
+					store := openAt(t, urls)
+					return store, advancing(store)
+				},
+				Spread: true,
+			})
+		})
+	}
+}
+
 var opened atomic.Int64
 
 // open returns a store with names of its own on the server. Its timeout is
 // long, since a loaded machine is no fault of the store.
 func open(t testing.TB, server *redisserver.Server, options ...Option) *Store {
 	t.Helper()
+	return openAt(t, []string{server.URL()}, options...)
+}
+
+func openAt(t testing.TB, urls []string, options ...Option) *Store {
+	t.Helper()
 	prefix := WithKeyPrefix(fmt.Sprintf("t%d:", opened.Add(1)))
-	store, err := Open(server.URL(), append([]Option{prefix, WithTimeout(10 * time.Second)}, options...)...)
+	store, err := OpenServers(urls, append([]Option{prefix, WithTimeout(10 * time.Second)}, options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

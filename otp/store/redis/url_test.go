@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 )
 
 func TestOpen(t *testing.T) {
@@ -26,13 +28,13 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%s: %v", test.url, err)
 			continue
 		}
-		o := s.client.Options()
+		o := s.client().(*goredis.Client).Options()
 		if o.Network != test.network || o.Addr != test.addr || o.Username != test.username || o.Password != test.password ||
 			o.DB != test.db || (o.TLSConfig != nil) != test.tls {
 			t.Errorf("%s: options are %+v", test.url, o)
 		}
-		if s.server != test.addr {
-			t.Errorf("%s: errors name %s", test.url, s.server)
+		if s.current.Load().server != test.addr {
+			t.Errorf("%s: errors name %s", test.url, s.current.Load().server)
 		}
 		if o.ReadTimeout != 250*time.Millisecond || !o.ContextTimeoutEnabled || o.MaxRetries > 0 {
 			t.Errorf("%s: may wait %v and retry %d times", test.url, o.ReadTimeout, o.MaxRetries)

@@ -10,6 +10,22 @@ import (
 
 // Verify implements [otp.Store].
 func (s *Store) Verify(ctx context.Context, g otp.Guess, session otp.SessionRecord, all ...otp.Charge) (otp.Outcome, error) {
+	return s.runCharged(ctx, charged{
+		handle: g.Handle, charges: all, refunds: g.Refunds,
+		run: func(ctx context.Context, all, refunds []otp.Charge) (otp.Outcome, error) {
+			g := g
+			g.Refunds = refunds
+			return s.verify(ctx, g, session, all)
+		},
+		returns: func(o otp.Outcome) (charges, refunds bool) {
+			match := o.Result == otp.Verified
+			return match || o.Result == otp.Throttled, match && session.ID != ""
+		},
+	})
+}
+
+// verify is Verify with charges and refunds that may be in one script.
+func (s *Store) verify(ctx context.Context, g otp.Guess, session otp.SessionRecord, all []otp.Charge) (otp.Outcome, error) {
 	shard := g.Handle.Shard()
 	sessions := shard
 	if session.ID != "" {
