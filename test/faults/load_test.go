@@ -4,6 +4,7 @@ package faults
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
@@ -32,6 +33,8 @@ const (
 	guessEvery = 40
 	// crowd bounds how many requests of the app are under way.
 	crowd = 1000
+	// retryAfter is what an answer of an outage asks to wait, or less.
+	retryAfter = time.Second
 	// persistence is how long somebody tries to verify while there are outages.
 	persistence = 60 * time.Second
 )
@@ -165,7 +168,7 @@ func (l *load) person(i int) {
 		if a.status == http.StatusBadRequest || ctx.Err() != nil || time.Since(begin) > persistence {
 			return
 		}
-		time.Sleep(250 * time.Millisecond)
+		time.Sleep(retryAfter + rand.N(retryAfter)) // as the answer says
 	}
 }
 
