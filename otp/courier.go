@@ -221,14 +221,16 @@ func (c *Courier) work(ctx context.Context) {
 }
 
 func (c *Courier) claim(ctx context.Context) {
+	failed := false
 	ticker := time.NewTicker(claimInterval)
 	defer ticker.Stop()
 	healthy := true
 	for {
-		if !healthy && !c.resumes(ctx) {
+		if failed && !c.resumes(ctx) {
 			return
 		}
 		more, err := c.claimOnce(ctx)
+		failed = err != nil
 		switch {
 		case err != nil && healthy:
 			c.logger.Error("outbox can't be read", slog.Any("error", err))
