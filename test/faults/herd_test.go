@@ -106,7 +106,7 @@ func TestShed(t *testing.T) {
 	if !settled {
 		t.Errorf("%d goroutines, before it were %d", r.nodes[0].goroutines(t), before)
 	}
-	if a := r.start(r.nodes[0], newAddress()); a.status != http.StatusOK {
+	if a := insist(func() answer { return r.start(r.nodes[0], newAddress()) }); a.status != http.StatusOK {
 		t.Errorf("a start afterwards: %s", a)
 	}
 	times := sorted(took)
