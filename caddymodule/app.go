@@ -42,6 +42,7 @@ type App struct {
 	ctx     caddy.Context // for Start, which has none of its own
 	logger  *slog.Logger
 	poolKey string
+	module  Store // where the store is, in this configuration's words
 	store   *pooledStore
 	keys    *otp.Keys
 	timeout time.Duration
@@ -79,6 +80,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	a.module = module
 	a.store, err = loadStore(module, a.logger)
 	if err != nil {
 		return err
@@ -151,8 +153,11 @@ func (a *App) Start() error {
 	a.warnOfOrder()
 	a.warnOfTrustHeader()
 	a.warnOfAddresses()
-	if _, err := a.store.open(); err != nil {
+	if err := a.store.adopt(a.module); err != nil {
 		return err
+	}
+	if _, err := a.store.open(); err != nil {
+		return errors.Join(err, a.store.abandon(a.module))
 	}
 	a.courier.Start()
 	a.dismiss = a.watch.Appoint(a.logger, a.services...)
@@ -170,7 +175,7 @@ func (a *App) Start() error {
 func (a *App) Stop() error {
 	a.courier.Stop()
 	a.dismiss()
-	return nil
+	return a.store.abandon(a.module)
 }
 
 // Cleanup gives up the store.

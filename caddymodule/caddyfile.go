@@ -23,7 +23,7 @@ func init() {
 //	otp {
 //		secret <key>...
 //		store bolt [<file>]
-//		store redis <url>
+//		store redis <url>...
 //		realm <name> {
 //			# any site option: the default for the realm's sites
 //		}

@@ -354,11 +354,11 @@ func parseSender(d *caddyfile.Dispenser, channel otp.Channel, senders *[]json.Ra
 // parseStore reads `store <kind> [<args>...]` by the store's module.
 func parseStore(d *caddyfile.Dispenser) (json.RawMessage, error) {
 	if !d.NextArg() {
-		return nil, usage(d, "store", "bolt [<file>]` or `store redis <url>")
+		return nil, usage(d, "store", "bolt [<file>]` or `store redis <url>...")
 	}
 	kind := d.Val()
 	if kind != "bolt" && kind != "redis" {
-		return nil, d.Errf("unknown store %q; write `store bolt [<file>]` or `store redis <url>`", kind)
+		return nil, d.Errf("unknown store %q; write `store bolt [<file>]` or `store redis <url>...`", kind)
 	}
 	module, err := caddyfile.UnmarshalModule(d, storeNamespace+"."+kind)
 	if err != nil {

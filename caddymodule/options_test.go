@@ -32,6 +32,7 @@ var configured = map[string]any{
 	"token":          Token{},
 	"store bolt":     BoltStore{},
 	"store redis":    RedisStore{},
+	"redis tls":      RedisTLS{},
 	"directory file": FileDirectory{},
 	"directory http": HTTPDirectory{},
 	"sender file":    FileSender{},
@@ -109,6 +110,7 @@ func adaptedModules(t *testing.T) map[string][]map[string]any {
 				}
 				if store, ok := app["store"].(map[string]any); ok {
 					add("store "+store["store"].(string), store)
+					add("redis tls", store["tls"])
 				}
 			}
 			for _, child := range node {

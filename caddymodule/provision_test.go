@@ -6,8 +6,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"encoding/pem"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -442,8 +444,11 @@ func TestProvisionRefusesJSON(t *testing.T) {
 		`{"realm": "staff"}`:          `unknown field "realm"`,
 		`{"code": {"alphabet": "x"}}`: `unknown field "alphabet"`,
 		`{"store": {"store": "x"}}`:   `unknown module: otp.stores.x`,
-		`{"store": {"store": "redis", "url": "redis://localhost", "timeout": "1m"}}`:     `store redis timeout must be from 10ms to 10s, not 1m0s`,
-		`{"store": {"store": "redis", "url": "redis://localhost", "key_prefix": "a b"}}`: `key prefix "a b" must be printable ASCII`,
+		`{"store": {"store": "redis", "urls": ["redis://localhost"], "timeout": "1m"}}`:     `store redis timeout must be from 10ms to 10s, not 1m0s`,
+		`{"store": {"store": "redis", "urls": ["redis://localhost"], "key_prefix": "a b"}}`: `key prefix "a b" must be printable ASCII`,
+		`{"store": {"store": "redis", "urls": ["redis://localhost"], "pool_size": 1}}`:      `store redis pool_size must be a whole number from 2 to 1000, not 1`,
+		`{"store": {"store": "redis"}}`:                                            `redis: there is no URL; write one like redis://localhost:6379`,
+		`{"store": {"store": "redis", "urls": ["rediss://localhost"], "tls": {}}}`: `store redis: tls has nothing in it`,
 	} {
 		t.Run(config, func(t *testing.T) {
 			_, err := provision(t, isolated(t, []byte(`{"apps": {"otp": `+config+`}}`)))
@@ -454,25 +459,43 @@ func TestProvisionRefusesJSON(t *testing.T) {
 	}
 }
 
-// TestRedisStoreOptions: configurations share a store only when all of it is
-// the same.
+// TestRedisStoreOptions: configurations share a store when they name the same
+// servers, database and keys, whatever else they say.
 func TestRedisStoreOptions(t *testing.T) {
-	seen := make(map[string]bool)
-	for _, s := range []RedisStore{
-		{URL: "redis://localhost"},
-		{URL: "redis://localhost/1"},
-		{URL: "redis://localhost", KeyPrefix: "staff:"},
-		{URL: "redis://localhost", Timeout: caddy.Duration(time.Second)},
+	t.Setenv("OTP_TEST_URLS", "redis://a redis://b:6379")
+	seen := make(map[string]int)
+	for _, test := range []struct {
+		resource int
+		store    RedisStore
+	}{
+		{1, RedisStore{URLs: []string{"redis://a"}}},
+		{2, RedisStore{URLs: []string{"redis://a/1"}}},
+		{3, RedisStore{URLs: []string{"redis://a"}, KeyPrefix: "staff:"}},
+		{1, RedisStore{URLs: []string{"redis://a"}, KeyPrefix: "otp:"}},
+		{1, RedisStore{URLs: []string{"redis://a"}, Timeout: caddy.Duration(time.Second)}},
+		{1, RedisStore{URLs: []string{"redis://u:p@a:6379/0"}}},
+		{1, RedisStore{URLs: []string{"rediss://a"}, Password: "other", PoolSize: 20, AnyEvictionPolicy: true}},
+		{4, RedisStore{URLs: []string{"redis://a", "redis://b"}}},
+		{4, RedisStore{URLs: []string{"redis://b", "redis://a"}}},
+		{4, RedisStore{URLs: []string{"{env.OTP_TEST_URLS}"}}},
+		{5, RedisStore{URLs: []string{"redis://a", "redis://b"}, Sentinel: "one"}},
+		{6, RedisStore{URLs: []string{"redis://a", "redis://b"}, Sentinel: "two", Username: "u", Password: "p"}},
 	} {
+		s := test.store
 		if err := s.Provision(caddy.Context{}); err != nil {
-			t.Fatal(err)
+			t.Fatalf("%+v: %v", s, err)
 		}
-		if seen[s.Identity()] {
-			t.Errorf("%+v shares another's store", s)
+		if before, is := seen[s.Identity()]; is && before != test.resource {
+			t.Errorf("%+v shares the store of resource %d", s, before)
+		} else if !is && slices.Contains(slices.Collect(maps.Values(seen)), test.resource) {
+			t.Errorf("%+v doesn't share the store of resource %d", s, test.resource)
 		}
-		seen[s.Identity()] = true
+		seen[s.Identity()] = test.resource
 		if want := cmp.Or(time.Duration(s.Timeout), 250*time.Millisecond); s.Patience() != want {
 			t.Errorf("%+v waits %s", s, s.Patience())
+		}
+		if strings.Contains(s.Identity(), "other") {
+			t.Errorf("%s holds the password", s.Identity())
 		}
 	}
 }

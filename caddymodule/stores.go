@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,12 @@ type Store interface {
 	Patience() time.Duration
 }
 
+// reconfigurer is a Store whose open store can go on with a configuration that
+// differs in what isn't its identity, such as a password.
+type reconfigurer interface {
+	Reconfigure(open OpenStore) error
+}
+
 // OpenStore is a store in use.
 type OpenStore interface {
 	otp.Store
@@ -60,6 +67,8 @@ type pooledStore struct {
 	opened  atomic.Pointer[OpenStore]
 	opening sync.Mutex
 	closed  bool
+	// running are the configurations that run, the newest last.
+	running []Store
 }
 
 // loadStore returns the pool's store of a module.
@@ -92,6 +101,42 @@ func (p *pooledStore) keptSecret() ([]byte, error) {
 	}
 	p.secret = secret
 	return secret, nil
+}
+
+// adopt makes the store go by a configuration that begins to run.
+func (p *pooledStore) adopt(module Store) error {
+	p.opening.Lock()
+	defer p.opening.Unlock()
+	if err := p.goBy(module); err != nil {
+		return err
+	}
+	p.running = append(p.running, module)
+	return nil
+}
+
+// abandon ends what adopt began: the store goes by the newest configuration
+// that still runs, also where a newer one was given up at its start.
+func (p *pooledStore) abandon(module Store) error {
+	p.opening.Lock()
+	defer p.opening.Unlock()
+	p.running = slices.DeleteFunc(p.running, func(s Store) bool { return s == module })
+	if len(p.running) == 0 {
+		return nil
+	}
+	return p.goBy(p.running[len(p.running)-1])
+}
+
+func (p *pooledStore) goBy(module Store) error {
+	if store := p.opened.Load(); store != nil && module != p.module {
+		if m, ok := module.(reconfigurer); ok {
+			if err := m.Reconfigure(*store); err != nil {
+				return err
+			}
+		}
+	}
+	p.module = module
+	p.watch.Allow(module.Patience())
+	return nil
 }
 
 // Destruct closes the store when no configuration uses it any more.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,7 +25,7 @@ const (
 type Watch struct {
 	store   Store
 	logger  *slog.Logger
-	timeout time.Duration
+	timeout atomic.Int64 // in ns
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	live    live
@@ -46,15 +47,20 @@ type revoked struct{ at, forget time.Time }
 // NewWatch returns a watch of the store's revocations. It polls between Start
 // and Stop.
 func NewWatch(store Store, timeout time.Duration, logger *slog.Logger) *Watch {
-	return &Watch{
+	w := &Watch{
 		store:    store,
 		logger:   logger,
-		timeout:  timeout,
 		polling:  make(chan struct{}, 1),
 		sessions: make(map[SessionID]revoked),
 		owners:   make(map[string]revoked),
 	}
+	w.Allow(timeout)
+	return w
 }
+
+// Allow replaces how long the store may take to answer, from the next question
+// on.
+func (w *Watch) Allow(timeout time.Duration) { w.timeout.Store(int64(timeout)) }
 
 // Start begins to poll, in the background.
 func (w *Watch) Start() {
@@ -79,7 +85,7 @@ func (w *Watch) poll(ctx context.Context) {
 	defer ticker.Stop()
 	healthy := true
 	for {
-		attempt, cancel := context.WithTimeout(ctx, w.timeout)
+		attempt, cancel := context.WithTimeout(ctx, time.Duration(w.timeout.Load()))
 		err := w.catchUp(attempt)
 		cancel()
 		if ctx.Err() != nil {
@@ -180,7 +186,7 @@ func forgetPast[K comparable](entries map[K]revoked, now time.Time) {
 func (w *Watch) Fresh(ctx context.Context) bool {
 	news := w.lastNews()
 	if news.IsZero() {
-		ctx, cancel := context.WithTimeout(ctx, w.timeout)
+		ctx, cancel := context.WithTimeout(ctx, time.Duration(w.timeout.Load()))
 		defer cancel()
 		return w.firstCatchUp(ctx)
 	}
