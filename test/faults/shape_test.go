@@ -35,7 +35,7 @@ func onEachShape(t *testing.T, test func(t *testing.T, s shape)) {
 func standalone(url string) shape { return shape{name: "standalone", urls: []string{url}} }
 
 // clustered is a Cluster of three primaries.
-func clustered(c *redisserver.Cluster) shape { return shape{name: "cluster", urls: c.URLs()[:1]} }
+func clustered(c *redisserver.Cluster) shape { return shape{name: "cluster", urls: c.URLs()} }
 
 // watched is a primary with replicas and Sentinels.
 func watched(s *redisserver.Sentinel) shape {
