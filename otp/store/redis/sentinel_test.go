@@ -60,21 +60,24 @@ func TestSilentSentinel(t *testing.T) {
 	s := openAt(t, servers.URLs(), WithSentinel(redisserver.MasterName), WithTimeout(limit))
 	start(t, s, 1)
 	old := servers.Primary()
-	subscribed(servers).Stop()
+	subscribed(t, servers).Stop()
 	old.Stop()
 	servers.AwaitFailover(old)
 	awaitsLogin(t, s, 1000)
 }
 
 // subscribed returns the Sentinel that the store listens to.
-func subscribed(servers *redisserver.Sentinel) *redisserver.Server {
-	for {
+func subscribed(t *testing.T, servers *redisserver.Sentinel) *redisserver.Server {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
 		for _, sentinel := range servers.Sentinels {
-			if answer, err := sentinel.Do("PUBSUB", "NUMSUB", "+switch-master"); err == nil && containsAll(answer, "+switch-master 1") {
+			if answer, err := sentinel.Do("CLIENT", "LIST", "TYPE", "pubsub"); err == nil && containsAll(answer, "addr=") {
 				return sentinel
 			}
 		}
 	}
+	t.Fatal("the store listens to no Sentinel")
+	return nil
 }
 
 func TestSentinelCredentials(t *testing.T) {
