@@ -72,9 +72,10 @@ func TestDump(t *testing.T) {
 		t.Fatal("the dump doesn't hold the tag, so nothing is shown")
 	}
 
+	// Words that a digest doesn't hold by chance.
 	lower := bytes.ToLower(dump.Bytes())
 	for _, word := range []string{
-		"jane", "doe", "gmail", "victim", "corp.example", "15123456789", "4915123", "203.0.113", "/deep/page", secret,
+		"jane.doe", "janedoe", "+news", "gmail.com", "victim@", "corp.example", "15123456789", "203.0.113", "/deep/page", secret,
 	} {
 		if bytes.Contains(lower, []byte(word)) {
 			t.Errorf("the dump shows %q", word)

@@ -41,10 +41,10 @@ type fault struct {
 }
 
 // lasting is how long a fault lasts.
-func lasting() time.Duration { return either(500*time.Millisecond, 10*time.Second) }
+func lasting() time.Duration { return either(400*time.Millisecond, 10*time.Second) }
 
 // after is how long people are watched after a fault.
-func after() time.Duration { return either(600*time.Millisecond, 5*time.Second) }
+func after() time.Duration { return either(500*time.Millisecond, 5*time.Second) }
 
 // under has people log in before, during and after each fault, and judges all
 // that they saw.
@@ -57,7 +57,7 @@ func (r *rig) under(t *testing.T, u traffic, faults ...fault) {
 	var quiet, broken []span
 	for _, f := range faults {
 		begin := time.Now()
-		time.Sleep(either(500*time.Millisecond, 15*time.Second))
+		time.Sleep(either(400*time.Millisecond, 15*time.Second))
 		from := time.Now()
 		f.hurt()
 		quiet = append(quiet, span{begin, from.Add(-otp.DefaultTimeout / 2)})
