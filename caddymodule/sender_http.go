@@ -4,6 +4,7 @@ package caddymodule
 
 import (
 	"cmp"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -67,6 +68,15 @@ func (s *HTTPSender) Provision(caddy.Context) error {
 	}
 	s.Sender, err = sender.NewHTTP(c)
 	return err
+}
+
+// Cleanup ends the connections to the provider: after a reload the new
+// config's sender has its own.
+func (s *HTTPSender) Cleanup() error {
+	if closer, ok := s.Sender.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil // Provision didn't come so far
 }
 
 // config returns the options with the values of their placeholders.
@@ -218,5 +228,6 @@ func (s *HTTPSender) check() error {
 var (
 	_ Sender                = (*HTTPSender)(nil)
 	_ caddy.Provisioner     = (*HTTPSender)(nil)
+	_ caddy.CleanerUpper    = (*HTTPSender)(nil)
 	_ caddyfile.Unmarshaler = (*HTTPSender)(nil)
 )

@@ -57,6 +57,8 @@ type Courier struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
+	unsettled unsettled
+
 	mu       sync.RWMutex
 	stopped  bool
 	stopping chan struct{}
@@ -219,11 +221,16 @@ func (c *Courier) work(ctx context.Context) {
 }
 
 func (c *Courier) claim(ctx context.Context) {
+	failed := false
 	ticker := time.NewTicker(claimInterval)
 	defer ticker.Stop()
 	healthy := true
 	for {
+		if failed && !c.resumes(ctx) {
+			return
+		}
 		more, err := c.claimOnce(ctx)
+		failed = err != nil
 		switch {
 		case err != nil && healthy:
 			c.logger.Error("outbox can't be read", slog.Any("error", err))
@@ -278,6 +285,10 @@ func (c *Courier) try(ctx context.Context, h held) {
 		c.settle(lease, time.Millisecond, logger)
 		return
 	}
+	if c.unsettled.has(lease.ID) {
+		c.settle(lease, 0, logger)
+		return
+	}
 	if !time.Now().Before(lease.Expires) {
 		logger.Error("message expired before it could be delivered")
 		c.settle(lease, 0, logger)
@@ -311,36 +322,6 @@ func (c *Courier) try(ctx context.Context, h held) {
 func retryWait(try int64) time.Duration {
 	wait := retryWaits[min(max(int(try), 1), len(retryWaits))-1]
 	return wait - wait/10 + rand.N(wait/5)
-}
-
-// settlePauses are the waits before the tries to settle, about a lease long.
-var settlePauses = []time.Duration{
-	0, 100 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 6 * time.Second,
-}
-
-// settle ends a lease. A message that was delivered and can't be settled
-// would be delivered twice, so it is tried until others may have claimed it,
-// or the courier stops.
-func (c *Courier) settle(lease Lease, again time.Duration, logger *slog.Logger) {
-	var err error
-	stopping := false
-	for _, pause := range settlePauses {
-		if stopping {
-			break
-		}
-		select {
-		case <-time.After(pause):
-		case <-c.stopping:
-			stopping = true
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
-		err = c.store.Settle(ctx, lease, again)
-		cancel()
-		if err == nil {
-			return
-		}
-	}
-	logger.Error("message may be delivered again", slog.Any("error", err))
 }
 
 // send opens a message of a realm and has one of the realm's sites send it.

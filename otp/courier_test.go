@@ -528,6 +528,38 @@ func TestSettleIsTriedOn(t *testing.T) {
 	})
 }
 
+// TestSettledAfterAnOutage delivers just before the store is away for longer
+// than a lease. None of the nodes delivers again when it is back.
+func TestSettledAfterAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		sent := 0
+		change := func(c *Config) {
+			c.Senders[Email] = []Sender{senderFunc(func(context.Context, Message) error {
+				sent++
+				store.setErr(ErrUnavailable)
+				return nil
+			})}
+		}
+		for offset := range 3 { // their ticks are apart
+			h := newHouseOn(t, store, change)
+			h.courier.Start()
+			defer h.courier.Stop()
+			time.Sleep(time.Duration(offset) * claimInterval / 3)
+			if offset == 1 {
+				h.mustStart(t, "jane@example.com")
+				synctest.Wait()
+			}
+		}
+		time.Sleep(time.Minute)
+		store.setErr(nil)
+		time.Sleep(MaxCodeLifetime)
+		if sent != 1 || store.waiting() != 0 {
+			t.Fatalf("delivered %d times, %d in the outbox", sent, store.waiting())
+		}
+	})
+}
+
 // TestStopDuringSettle doesn't wait for a store that stays away.
 func TestStopDuringSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

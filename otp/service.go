@@ -153,10 +153,15 @@ func (s *Service) ParseAddress(c Channel, text string) (Address, error) {
 	return ParseAddress(c, text, s.defaultCountry)
 }
 
-// storeContext bounds a store operation. It isn't cancelled when the client
-// hangs up: a guess that was presented counts.
+// storeContext bounds a store operation, or, where a request needs several, all
+// of those that are given its context. It isn't cancelled when the client hangs
+// up: a guess that was presented counts.
 func (s *Service) storeContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
+	limit := time.Now().Add(s.timeout)
+	if sooner, ok := ctx.Deadline(); ok && sooner.Before(limit) {
+		limit = sooner
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), limit)
 }
 
 // unavailable puts a wait to an error of the store.

@@ -151,7 +151,9 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal, knownBrowser
 	session.Owner = s.owner(session.Subject)
 	session.Scope, session.Audience, session.Device = p.Scope, p.Audience, p.Device
 	session.Directory = s.directoryName
-	due, err := s.prepareFactor(ctx, &session, p)
+	both, cancel := s.storeContext(ctx) // two operations with one time limit
+	defer cancel()
+	due, err := s.prepareFactor(both, &session, p)
 	if err != nil {
 		return Verification{}, err
 	}
@@ -166,7 +168,7 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal, knownBrowser
 	if knownBrowser != "" {
 		judge = s.judgeKnown
 	}
-	v, err := judge(ctx, p, guess, session)
+	v, err := judge(both, p, guess, session)
 	if err == nil && p.Due == RefusePending && !session.Pending && session.MFA.IsZero() && s.DemandsFactor(session) {
 		err = s.refusePending(ctx, v.Session)
 	}

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -154,6 +155,22 @@ func TestVerifyGoesOn(t *testing.T) {
 
 // TestRepeated gives the browser the session that it opened before, and no
 // refresh secret that would look stolen.
+// TestVerifyInTime has a store that answers each operation just in time: what a
+// verification needs of it must be there in that time all the same.
+func TestVerifyInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, nil)
+		h.store.slow = DefaultTimeout * 3 / 4
+		begin := time.Now()
+		if _, err := h.Verify(t.Context(), verifyRequest(t, "jane@example.com", "000123")); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(begin); took != DefaultTimeout {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 func TestRepeated(t *testing.T) {
 	h := newHouse(t, nil)
 	r := verifyRequest(t, "jane@example.com", "123456")

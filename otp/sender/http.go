@@ -62,6 +62,9 @@ const (
 // aren't followed. An answer that finds fault with the message (400, 404, 410,
 // 413, 422) wraps [otp.ErrUndeliverable]; everything else can be tried again,
 // including what is the configuration's fault, such as a wrong credential.
+//
+// The sender is an [io.Closer]: it closes the connections that it keeps open
+// for the next message.
 func NewHTTP(c HTTP) (otp.Sender, error) {
 	s := &httpSender{method: c.Method, idHeader: c.ID, success: c.Success, countries: c.Countries}
 	if s.method == "" {
@@ -249,6 +252,12 @@ func (s *httpSender) Send(ctx context.Context, m otp.Message) error {
 	}
 	defer response.Body.Close()
 	return s.judge(ctx, response)
+}
+
+// Close implements [io.Closer].
+func (s *httpSender) Close() error {
+	s.client.CloseIdleConnections()
+	return nil
 }
 
 func (s *httpSender) serves(m otp.Message) bool {

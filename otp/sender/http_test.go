@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/sender"
@@ -291,6 +292,31 @@ func TestHTTPAnswers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestHTTPClose shows that a config that goes takes its connections along.
+func TestHTTPClose(t *testing.T) {
+	closed := make(chan struct{})
+	p := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	p.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			close(closed)
+		}
+	}
+	p.Start()
+	t.Cleanup(p.Close)
+	s := newHTTP(t, sender.HTTP{URL: p.URL})
+	if err := s.Send(t.Context(), mail()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.(io.Closer).Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Error("the connection is still open")
 	}
 }
 
