@@ -58,7 +58,7 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if !s.HasSender(r.Address.channel) {
 		return Started{}, ErrNoSender
 	}
-	if err := s.heldBack.refusal(startAction, r.ClientIP); err != nil {
+	if err := s.heldBackFrom(startAction, r.ClientIP); err != nil {
 		return Started{}, err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
@@ -141,10 +141,12 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 // refusal is the error of an outcome that says to come back later, or makes
 // no sense here.
 func (o Outcome) refusal() error {
-	switch o.Result {
-	case Throttled:
+	switch {
+	case o.Result == Throttled && o.Scope == ScopeGlobal:
+		return &RetryError{Err: ErrBusy, After: o.RetryAfter}
+	case o.Result == Throttled:
 		return &RetryError{Err: ErrThrottled, After: o.RetryAfter, Limit: o.Limit}
-	case CoolingDown:
+	case o.Result == CoolingDown:
 		return &RetryError{Err: ErrCoolDown, After: o.RetryAfter}
 	}
 	return fmt.Errorf("the store answers nonsense: result %d", o.Result)

@@ -16,6 +16,8 @@ type Scope string
 const (
 	ScopeAddress  Scope = "address"
 	ScopeClientIP Scope = "client_ip"
+	// ScopeGlobal counts all starts of a realm together.
+	ScopeGlobal Scope = "global"
 )
 
 // Throttle allows so many events in a window, as a bucket that refills evenly
@@ -32,6 +34,22 @@ type Throttles struct {
 	// ClientIP limits the starts from one network address that no
 	// verification has followed; verifications may be six times as many.
 	ClientIP []Throttle
+	// Global limits the starts of the whole realm, verified or not; nil: they
+	// aren't limited.
+	Global []Throttle
+	// Exempt are networks whose clients ClientIP doesn't count.
+	Exempt []netip.Prefix
+}
+
+// exempts reports whether a client isn't counted by its address.
+func (t *Throttles) exempts(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	for _, network := range t.Exempt {
+		if network.Contains(ip) {
+			return true
+		}
+	}
+	return false
 }
 
 // DefaultThrottles are the limits of a site that sets none.
@@ -80,8 +98,12 @@ func (s *Service) addressCharges() []Charge {
 }
 
 // clientIPCharges returns the buckets of an action that a client's address
-// falls into. An invalid address (a unix socket's client) has one of its own.
+// falls into: none where it is exempt. An invalid address (a unix socket's
+// client) has one of its own.
 func (s *Service) clientIPCharges(action string, ip netip.Addr, factor int) []Charge {
+	if s.throttles.exempts(ip) {
+		return nil
+	}
 	ip = ip.Unmap().WithZone("")
 	charges := make([]Charge, 0, 2*len(s.throttles.ClientIP))
 	add := func(network string, t Throttle) {
@@ -110,6 +132,16 @@ func network(ip netip.Addr, bits int) string {
 	return prefix.String()
 }
 
+// globalCharges returns the realm's buckets, which all its sites share.
+func (s *Service) globalCharges() []Charge {
+	charges := make([]Charge, len(s.throttles.Global))
+	for i, throttle := range s.throttles.Global {
+		window := strconv.FormatInt(int64(throttle.Window/time.Second), 10)
+		charges[i] = Charge{Scope: ScopeGlobal, Bucket: s.keys.name("global", s.realm, window), Throttle: throttle}
+	}
+	return charges
+}
+
 // The actions that a client is throttled by.
 const startAction, verifyAction = "start", "verify"
 
@@ -121,8 +153,17 @@ func (s *Service) holdBack(action string, ip netip.Addr, o Outcome) {
 	}
 }
 
+// heldBackFrom is what [holdback] has against an action of a client. One that
+// is exempt may have neighbours who aren't.
+func (s *Service) heldBackFrom(action string, ip netip.Addr) error {
+	if s.throttles.exempts(ip) {
+		return nil
+	}
+	return s.heldBack.refusal(action, ip)
+}
+
 func (s *Service) startCharges(ip netip.Addr) []Charge {
-	return slices.Concat(s.clientIPCharges(startAction, ip, 1), s.addressCharges())
+	return slices.Concat(s.clientIPCharges(startAction, ip, 1), s.globalCharges(), s.addressCharges())
 }
 
 func (s *Service) verifyCharges(ip netip.Addr) []Charge {

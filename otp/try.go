@@ -11,7 +11,7 @@ func (s *Service) Try(ctx context.Context, r VerifyRequest) error {
 	if r.Purpose == MFA {
 		return errOfFactor
 	}
-	if err := s.heldBack.refusal(verifyAction, r.ClientIP); err != nil {
+	if err := s.heldBackFrom(verifyAction, r.ClientIP); err != nil {
 		return err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)

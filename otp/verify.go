@@ -88,7 +88,7 @@ func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, er
 	if r.Purpose == MFA {
 		return Verification{}, errOfFactor
 	}
-	if err := s.heldBack.refusal(verifyAction, r.ClientIP); err != nil {
+	if err := s.heldBackFrom(verifyAction, r.ClientIP); err != nil {
 		return Verification{}, err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
