@@ -58,6 +58,7 @@ func (h *Handler) newService(ctx caddy.Context, app *App, realm string, publicUR
 		Countries:      h.SMSCountries,
 		DefaultCountry: h.DefaultCountry,
 		Throttles:      limits,
+		Breaker:        app.store.breaker(realm),
 		MFA:            h.mfaPolicy(),
 		Timeout:        app.timeout,
 		Logger:         ctx.Slogger(),

@@ -13,7 +13,8 @@ import (
 var (
 	// ErrThrottled: asked for too often. Comes as a [RetryError].
 	ErrThrottled = errors.New("asked for too often")
-	// ErrBusy is an [ErrThrottled] of the whole site, whoever asks. Comes as a
+	// ErrBusy is an [ErrThrottled] that the caller has no part in: the realm
+	// as a whole is asked too often, or its [Breaker] is open. Comes as a
 	// [RetryError].
 	ErrBusy = fmt.Errorf("%w by all together", ErrThrottled)
 	// ErrCoolDown: too many wrong guesses at this address; no code is judged

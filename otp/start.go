@@ -32,6 +32,9 @@ type StartRequest struct {
 	// LinkPayload is carried by the link, sealed, and returned by
 	// [Service.OpenLink].
 	LinkPayload []byte
+	// KnownBrowser is the id of a known browser that asks, in which somebody
+	// with Address has signed in before; empty: it isn't known.
+	KnownBrowser string
 }
 
 // Started is the answer to a start. It is the same whether or not a message
@@ -48,7 +51,7 @@ type Started struct {
 // It never waits for the delivery. Addresses that may not sign in get the same
 // answer and no message.
 //
-// It returns [ErrNoSender], [ErrThrottled], [ErrCoolDown] or [ErrUnavailable]
+// It returns [ErrNoSender], [ErrThrottled] (or [ErrBusy]), [ErrCoolDown] or [ErrUnavailable]
 // (the store or the directory), the last three in a [RetryError]; any other
 // error is a defect.
 func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
@@ -58,6 +61,9 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if !s.HasSender(r.Address.channel) {
 		return Started{}, ErrNoSender
 	}
+	if err := s.breakerRefusal(startAction, r.KnownBrowser); err != nil {
+		return Started{}, err
+	}
 	if err := s.heldBackFrom(startAction, r.ClientIP); err != nil {
 		return Started{}, err
 	}
@@ -65,7 +71,11 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if err != nil {
 		return Started{}, err
 	}
-	return s.issue(ctx, r, person.bound(r.Tenant), refusal)
+	started, err := s.issue(ctx, r, person.bound(r.Tenant), refusal)
+	if err == nil {
+		s.tell(s.breaker.started(r.KnownBrowser != ""))
+	}
+	return started, err
 }
 
 // issue issues a challenge whose code and link are bound to what bound says.

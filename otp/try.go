@@ -11,6 +11,9 @@ func (s *Service) Try(ctx context.Context, r VerifyRequest) error {
 	if r.Purpose == MFA {
 		return errOfFactor
 	}
+	if err := s.breakerRefusal(verifyAction, r.KnownBrowser); err != nil {
+		return err
+	}
 	if err := s.heldBackFrom(verifyAction, r.ClientIP); err != nil {
 		return err
 	}
@@ -29,5 +32,7 @@ func (s *Service) Try(ctx context.Context, r VerifyRequest) error {
 		return nil
 	}
 	s.holdBack(verifyAction, r.ClientIP, outcome)
-	return outcome.miss()
+	err = outcome.miss()
+	s.noteGuess(err, r.KnownBrowser, false)
+	return err
 }

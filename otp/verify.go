@@ -65,6 +65,8 @@ type VerifyRequest struct {
 	Tenant string
 	// Known refuses addresses that have never verified before, as wrong.
 	Known bool
+	// KnownBrowser is that of [StartRequest].
+	KnownBrowser string
 }
 
 // Verification is a success.
@@ -88,6 +90,9 @@ func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, er
 	if r.Purpose == MFA {
 		return Verification{}, errOfFactor
 	}
+	if err := s.breakerRefusal(verifyAction, r.KnownBrowser); err != nil {
+		return Verification{}, err
+	}
 	if err := s.heldBackFrom(verifyAction, r.ClientIP); err != nil {
 		return Verification{}, err
 	}
@@ -95,7 +100,7 @@ func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, er
 	if err != nil {
 		return Verification{}, err
 	}
-	return s.redeem(ctx, r.Presented, refusal, s.guessCode(r, person), Session{
+	return s.redeem(ctx, r.Presented, r.KnownBrowser, refusal, s.guessCode(r, person), Session{
 		Address: r.Address,
 		Method:  ByCode,
 		Dialect: r.Dialect,
@@ -118,7 +123,8 @@ func (s *Service) guessCode(r VerifyRequest, person Person) Guess {
 }
 
 // VerifyLink redeems a link for a session, with the errors of
-// [Service.Verify]. A link works during a cool-down.
+// [Service.Verify] but [ErrBusy]. A link works during a cool-down, and while
+// the breaker is open.
 func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verification, error) {
 	person, refusal, err := s.admit(ctx, l.Address, l.Tenant)
 	if err != nil {
@@ -129,7 +135,7 @@ func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verifica
 		Tags:  s.keys.candidates(s.tagParts(linkTag, l.Dialect, l.Client, l.Address, l.Purpose, person.bound(l.Tenant), l.secret)...),
 		Link:  true,
 	}
-	return s.redeem(ctx, p, refusal, guess, Session{
+	return s.redeem(ctx, p, "", refusal, guess, Session{
 		Address: l.Address,
 		Method:  ByLink,
 		Dialect: l.Dialect,
@@ -139,9 +145,10 @@ func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verifica
 	})
 }
 
-// redeem has the store judge a guess. Somebody who may not sign in, because of
+// redeem has the store judge a guess. known is the known browser that it comes
+// from, or empty. Somebody who may not sign in, because of
 // refusal unless that is empty, is answered like anybody who guesses wrong.
-func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess Guess, session Session) (Verification, error) {
+func (s *Service) redeem(ctx context.Context, p Presented, known, refusal string, guess Guess, session Session) (Verification, error) {
 	guess = s.aim(guess, session.Address, refusal)
 	session.ID = s.newSessionID(guess.Handle)
 	session.Subject = s.subject(session.Person, session.Address)
@@ -160,6 +167,9 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal string, guess
 		session.Pending = p.Due == KeepPending
 	}
 	v, err := s.judge(ctx, p, guess, session)
+	if err != nil || v.Session.ID == session.ID { // else a repeated request
+		s.noteGuess(err, known, guess.Link)
+	}
 	if err == nil && p.Due == RefusePending && !session.Pending && session.MFA.IsZero() && s.DemandsFactor(session) {
 		err = s.refusePending(ctx, v.Session)
 	}

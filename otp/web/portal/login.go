@@ -112,6 +112,8 @@ func (p *portal) start(w http.ResponseWriter, r *http.Request, a attempt) error 
 		Locale:      p.words(r).Language,
 		LinkPath:    LinkPath(p.Path),
 		LinkPayload: payload,
+
+		KnownBrowser: p.Gate.Browser.Known(r, p.service.Handle(a.address)),
 	})
 	if err != nil {
 		return err

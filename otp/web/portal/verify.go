@@ -54,6 +54,8 @@ func (p *portal) verify(w http.ResponseWriter, r *http.Request) error {
 		Address:   a.address,
 		Purpose:   otp.Login,
 		Code:      code,
+
+		KnownBrowser: p.Gate.Browser.Known(r, p.service.Handle(a.address)),
 	})
 	if err != nil {
 		return p.refuse(w, p.verifyPage(r, a, device), err)
