@@ -81,6 +81,7 @@ func (h *Handler) newAPIs(service *otp.Service, issuer *token.Issuer, door *gate
 			LongestSession:  h.longestSession(),
 			Exclusive:       api.Exclusive,
 			Origins:         origins(api.Origins),
+			KnownBrowser:    door.Browser.Known,
 			Logger:          logger,
 		}
 		switch api.Name {

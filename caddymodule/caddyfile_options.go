@@ -4,6 +4,7 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -229,14 +230,18 @@ func parseCode(d *caddyfile.Dispenser) (*Code, error) {
 	return code, block.err
 }
 
-// parseThrottle reads `throttle address|client_ip <events> <window>`.
+// parseThrottle reads `throttle address|client_ip|global <events> <window>` or
+// `throttle exempt <cidr>...`.
 func (o *Options) parseThrottle(d *caddyfile.Dispenser) error {
-	const arguments = "address|client_ip <events> <window>"
+	const arguments = "address|client_ip|global <events> <window>"
 	args := d.RemainingArgs()
-	if len(args) != 3 {
-		return d.Errf("write `throttle %s`; throttles can't be turned off", arguments)
+	if len(args) > 0 && args[0] == exemptWord {
+		return o.parseExempt(d, args[1:])
 	}
-	if err := checkScope(args[0]); err != nil {
+	if len(args) != 3 {
+		return d.Errf("write `throttle %s` or `throttle %s`; throttles can't be turned off", arguments, exemptArguments)
+	}
+	if err := checkWord("throttle", args[0], append(slices.Clone(scopes), exemptWord)...); err != nil {
 		return d.WrapErr(err)
 	}
 	events, err := strconv.Atoi(args[1])

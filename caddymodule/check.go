@@ -333,9 +333,10 @@ func (c *Code) check() error {
 	return g.err
 }
 
-func checkScope(scope string) error {
-	return checkWord("throttle", scope, string(otp.ScopeAddress), string(otp.ScopeClientIP))
-}
+// scopes are what throttles count by.
+var scopes = []string{string(otp.ScopeAddress), string(otp.ScopeClientIP), string(otp.ScopeGlobal)}
+
+func checkScope(scope string) error { return checkWord("throttle", scope, scopes...) }
 
 func (t Throttle) check() error {
 	switch {

@@ -25,6 +25,9 @@ func (o *Options) check(publicURL *url.URL) error {
 	for _, country := range o.SMSCountries {
 		checks = append(checks, checkCountry(country))
 	}
+	for _, network := range o.ThrottleExempt {
+		checks = append(checks, checkNetwork(network))
+	}
 	for _, p := range o.Protect {
 		checks = append(checks, p.check())
 	}

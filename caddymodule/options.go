@@ -80,6 +80,12 @@ type Options struct {
 	// that scope's defaults; there is no way to have none.
 	Throttles []Throttle `json:"throttles,omitempty"`
 
+	// Networks (`10.0.0.0/8`, `2001:db8::/32`) and addresses (`192.0.2.1`)
+	// whose clients the limits of `client_ip` don't count, such as an office's
+	// or a monitoring system's. Those of `address` and `global` do. Default:
+	// none.
+	ThrottleExempt []string `json:"throttle_exempt,omitempty"`
+
 	// The browser's session.
 	Session *Session `json:"session,omitempty"`
 
@@ -222,8 +228,9 @@ type Code struct {
 // Throttle is a limit.
 type Throttle struct {
 	// What is counted by: `address` (messages to one mailbox or phone;
-	// default: 3 a minute, 5 an hour, 10 a day) or `client_ip` (starts that
-	// no verification follows; default: 50 an hour, IPv6 by /64).
+	// default: 3 a minute, 5 an hour, 10 a day), `client_ip` (starts that
+	// no verification follows; default: 50 an hour, IPv6 by /64) or `global`
+	// (all starts of the realm together; default: no limit).
 	Scope string `json:"scope"`
 
 	// How many events there may be in the window.
@@ -279,6 +286,7 @@ func (o Options) over(defaults Options) Options {
 	o.Send = nearer(o.Send, defaults.Send)
 	o.Code = nearer(o.Code, defaults.Code)
 	o.Throttles = nearerThrottles(o.Throttles, defaults.Throttles)
+	o.ThrottleExempt = nearerList(o.ThrottleExempt, defaults.ThrottleExempt)
 	o.Session = nearer(o.Session, defaults.Session)
 	o.Token = nearer(o.Token, defaults.Token)
 	o.MFA = nearer(o.MFA, defaults.MFA)

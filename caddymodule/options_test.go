@@ -304,6 +304,7 @@ func TestThrottlesReplaceDefaultsByScope(t *testing.T) {
 		"nothing":          {nil, nil, builtIn},
 		"a site's line":    {[]Throttle{line("address", 1)}, nil, otp.Throttles{Address: limit(1), ClientIP: builtIn.ClientIP}},
 		"a default":        {nil, []Throttle{line("client_ip", 2)}, otp.Throttles{Address: builtIn.Address, ClientIP: limit(2)}},
+		"global":           {[]Throttle{line("address", 1)}, []Throttle{line("global", 9)}, otp.Throttles{Address: limit(1), ClientIP: builtIn.ClientIP, Global: limit(9)}},
 		"one scope of two": {[]Throttle{line("address", 1)}, []Throttle{line("address", 2), line("client_ip", 3)}, otp.Throttles{Address: limit(1), ClientIP: limit(3)}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -383,7 +383,7 @@ func TestProvisionRefusesJSON(t *testing.T) {
 		`"token": {"refresh": "400d"}`:                               `token refresh must be from 1s to 365d, not 400d`,
 		`"throttles": [{"scope": "address"}]`:                        `throttle address: events must be a whole number from 1 to 1000000, not 0; throttles can't be turned off`,
 		`"throttles": [{"scope": "address", "events": 1}]`:           `throttle address: the window must be from 1s to 30d, not 0s`,
-		`"throttles": [{"events": 1, "window": "1m"}]`:               `throttle: unknown ""; write one of: address, client_ip`,
+		`"throttles": [{"events": 1, "window": "1m"}]`:               `throttle: unknown ""; write one of: address, client_ip, global`,
 		`"apis": [{"name": "nestauth"}, {"name": "nestauth"}]`:       `api nestauth stands twice; put its options into one block`,
 		`"apis": [{"name": "none"}, {"name": "nestauth"}]`:           "api none turns every API off; remove the other `api` lines, and its block",
 		`"apis": [{"name": "auth0"}]`:                                "api auth0 needs a client; write `client <id>` into its block",

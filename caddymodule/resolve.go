@@ -34,6 +34,7 @@ func (o *Options) resolve(repl *caddy.Replacer) error {
 	}
 	lists := map[string]*[]string{
 		"public": &o.Public, "allow": &o.Allow, "deny": &o.Deny, "sms_countries": &o.SMSCountries,
+		"throttle exempt": &o.ThrottleExempt,
 	}
 	for _, option := range slices.Sorted(maps.Keys(lists)) {
 		if err := replaceList(repl, option, lists[option]); err != nil {

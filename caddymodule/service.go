@@ -35,6 +35,10 @@ func (h *Handler) newService(ctx caddy.Context, app *App, realm string, publicUR
 	if err != nil {
 		return nil, err
 	}
+	limits := throttles(h.Throttles)
+	if limits.Exempt, err = networks(h.ThrottleExempt); err != nil {
+		return nil, err
+	}
 	composer, err := text.NewComposer(text.Options{Host: publicURL.Host})
 	if err != nil {
 		return nil, fmt.Errorf("public_url: %w", err)
@@ -53,7 +57,8 @@ func (h *Handler) newService(ctx caddy.Context, app *App, realm string, publicUR
 		Admission:      otp.Admission{Allow: allow, Deny: deny},
 		Countries:      h.SMSCountries,
 		DefaultCountry: h.DefaultCountry,
-		Throttles:      throttles(h.Throttles),
+		Throttles:      limits,
+		Breaker:        app.store.breaker(realm),
 		MFA:            h.mfaPolicy(),
 		Timeout:        app.timeout,
 		Logger:         ctx.Slogger(),
@@ -77,7 +82,7 @@ func patterns(texts []string) ([]otp.Pattern, error) {
 func throttles(lines []Throttle) otp.Throttles {
 	limits := otp.DefaultThrottles()
 	for scope, limit := range map[otp.Scope]*[]otp.Throttle{
-		otp.ScopeAddress: &limits.Address, otp.ScopeClientIP: &limits.ClientIP,
+		otp.ScopeAddress: &limits.Address, otp.ScopeClientIP: &limits.ClientIP, otp.ScopeGlobal: &limits.Global,
 	} {
 		own := ofScope(lines, string(scope))
 		if len(own) == 0 {

@@ -63,6 +63,8 @@ type pooledStore struct {
 	logger *slog.Logger
 	// watch runs while the store is open.
 	watch *otp.Watch
+	// breakers are those of the realms, by name, which reloads don't reset.
+	breakers sync.Map
 
 	opened  atomic.Pointer[OpenStore]
 	opening sync.Mutex
@@ -82,6 +84,12 @@ func loadStore(module Store, logger *slog.Logger) (*pooledStore, error) {
 		return nil, err
 	}
 	return value.(*pooledStore), nil
+}
+
+// breaker returns the breaker of a realm.
+func (p *pooledStore) breaker(realm string) *otp.Breaker {
+	b, _ := p.breakers.LoadOrStore(realm, otp.NewBreaker(time.Now))
+	return b.(*otp.Breaker)
 }
 
 // keptSecret returns the secret that is kept with the store. One that is made

@@ -13,6 +13,10 @@ import (
 var (
 	// ErrThrottled: asked for too often. Comes as a [RetryError].
 	ErrThrottled = errors.New("asked for too often")
+	// ErrBusy is an [ErrThrottled] that the caller has no part in: the realm
+	// as a whole is asked too often, or its [Breaker] is open. Comes as a
+	// [RetryError].
+	ErrBusy = fmt.Errorf("%w by all together", ErrThrottled)
 	// ErrCoolDown: too many wrong guesses at this address; no code is judged
 	// for a while. Comes as a [RetryError].
 	ErrCoolDown = errors.New("too many wrong guesses")

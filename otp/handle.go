@@ -56,16 +56,16 @@ func (s *Service) handle(a Address) Handle {
 	return Handle(sharded(s.keys.name("handle", s.realm, string(a.channel), a.throttleForm())))
 }
 
-// handleFor is the handle of an address for a known browser: the address's own
-// for "". A known browser has one to itself, in the same shard, and with it
+// handleFor is the handle of an address for a known browser with a budget of its
+// own, or the address's for "". Such a browser has one to itself, in the same shard, and with it
 // throttles, challenges and a failure budget beside those that everybody shares:
 // nobody who asks for codes or guesses them elsewhere locks it out.
-func (s *Service) handleFor(a Address, knownBrowser string) Handle {
+func (s *Service) handleFor(a Address, ownBudget string) Handle {
 	public := s.handle(a)
-	if knownBrowser == "" {
+	if ownBudget == "" {
 		return public
 	}
-	return Handle(public.Shard() + s.keys.name("handle", s.realm, string(a.channel), a.throttleForm(), knownBrowser))
+	return Handle(public.Shard() + s.keys.name("handle", s.realm, string(a.channel), a.throttleForm(), ownBudget))
 }
 
 // account names the record of an identity, in the shard of its handle.

@@ -13,8 +13,8 @@ type Link struct {
 	Tenant          string
 	Payload         []byte
 
-	knownBrowser string
-	secret       string
+	ownBudget string
+	secret    string
 }
 
 type linkDetails struct {
@@ -25,9 +25,10 @@ type linkDetails struct {
 	Purpose Purpose `json:"p"`
 	Tenant  string  `json:"t,omitempty"`
 	Payload []byte  `json:"x,omitempty"`
-	// KnownBrowser is that which asked for it; any browser may redeem it.
-	KnownBrowser string `json:"k,omitempty"`
-	Secret       string `json:"s"`
+	// OwnBudget is the known browser by whose own budget it was asked for; any
+	// browser may redeem it.
+	OwnBudget string `json:"k,omitempty"`
+	Secret    string `json:"s"`
 }
 
 const linkUse = "link"
@@ -45,8 +46,8 @@ func (s *Service) newLink(r StartRequest, bound boundTenant) (token string, tag 
 		Tenant:  r.Tenant,
 		Payload: r.LinkPayload,
 
-		KnownBrowser: r.KnownBrowser,
-		Secret:       secret,
+		OwnBudget: r.ownBudget(),
+		Secret:    secret,
 	})
 	if err != nil {
 		return "", "", err
@@ -74,7 +75,7 @@ func (s *Service) OpenLink(token string) (Link, error) {
 		Tenant:  d.Tenant,
 		Payload: d.Payload,
 
-		knownBrowser: d.KnownBrowser,
-		secret:       d.Secret,
+		ownBudget: d.OwnBudget,
+		secret:    d.Secret,
 	}, nil
 }

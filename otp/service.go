@@ -43,12 +43,16 @@ type Config struct {
 	// DefaultCountry is the region of numbers that don't begin with +.
 	DefaultCountry string
 	Throttles      Throttles
+	// Breaker is the realm's; sites that share the realm share it. Default: one
+	// of the service's own.
+	Breaker *Breaker
 	// MFA is the site's policy of second factors.
 	MFA    MFAPolicy
 	Logger *slog.Logger
 	// Timeout is the longest that an operation waits for the store.
 	Timeout time.Duration
-	// Now is by what trusted devices expire. Default: [time.Now].
+	// Now is by what trusted devices expire, and the clock of a breaker of the
+	// service's own. Default: [time.Now].
 	Now func() time.Time
 }
 
@@ -76,6 +80,7 @@ type Service struct {
 	countries      []string
 	defaultCountry string
 	throttles      Throttles
+	breaker        *Breaker
 	mfa            MFAPolicy
 	logger         *slog.Logger
 	timeout        time.Duration
@@ -102,6 +107,7 @@ func NewService(c Config) *Service {
 		countries:      c.Countries,
 		defaultCountry: c.DefaultCountry,
 		throttles:      c.Throttles,
+		breaker:        c.Breaker,
 		mfa:            c.MFA,
 		logger:         c.Logger,
 		timeout:        c.Timeout,
@@ -119,6 +125,9 @@ func NewService(c Config) *Service {
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.breaker == nil {
+		s.breaker = NewBreaker(s.now)
 	}
 	if s.timeout == 0 {
 		s.timeout = DefaultTimeout

@@ -18,14 +18,10 @@ type StartRequest struct {
 	Dialect, Client string
 	Address         Address
 	// Purpose isn't [MFA], which [Service.StartFactor] is for.
-	Purpose Purpose
-	// KnownBrowser is the id of a browser that has signed in with the address
-	// before, or empty. Who asks with it must show that by a sealed cookie.
-	// What is asked for with one can only be redeemed with it.
-	KnownBrowser string
-	Form         Form
-	Code         CodePolicy
-	ClientIP     netip.Addr
+	Purpose  Purpose
+	Form     Form
+	Code     CodePolicy
+	ClientIP netip.Addr
 	// Locale is the BCP 47 tag of the message's language, or empty.
 	Locale string
 	// Tenant is echoed in the message and the session.
@@ -36,6 +32,23 @@ type StartRequest struct {
 	// LinkPayload is carried by the link, sealed, and returned by
 	// [Service.OpenLink].
 	LinkPayload []byte
+	// KnownBrowser is the id of a known browser that asks, in which somebody
+	// with Address has signed in before, as a sealed cookie shows; empty: it
+	// isn't known.
+	KnownBrowser string
+	// OwnBudget keeps what a known browser asks for apart from what everybody
+	// shares: with throttles and a failure budget that nobody else uses up. The
+	// code can be redeemed only by who says the same, so it is for callers who
+	// are sure to.
+	OwnBudget bool
+}
+
+// ownBudget is the known browser whose own budget is used, or "".
+func (r StartRequest) ownBudget() string {
+	if r.OwnBudget {
+		return r.KnownBrowser
+	}
+	return ""
 }
 
 // Started is the answer to a start. It is the same whether or not a message
@@ -52,7 +65,7 @@ type Started struct {
 // It never waits for the delivery. Addresses that may not sign in get the same
 // answer and no message.
 //
-// It returns [ErrNoSender], [ErrThrottled], [ErrCoolDown] or [ErrUnavailable]
+// It returns [ErrNoSender], [ErrThrottled] (or [ErrBusy]), [ErrCoolDown] or [ErrUnavailable]
 // (the store or the directory), the last three in a [RetryError]; any other
 // error is a defect.
 func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
@@ -62,14 +75,21 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if !s.HasSender(r.Address.channel) {
 		return Started{}, ErrNoSender
 	}
-	if err := s.refuseHeldBack(startAction, r.ClientIP, r.KnownBrowser); err != nil {
+	if err := s.breakerRefusal(startAction, r.KnownBrowser); err != nil {
+		return Started{}, err
+	}
+	if err := s.refuseHeldBack(startAction, r.ClientIP, r.ownBudget()); err != nil {
 		return Started{}, err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
 		return Started{}, err
 	}
-	return s.issue(ctx, r, person.bound(r.Tenant), refusal)
+	started, err := s.issue(ctx, r, person.bound(r.Tenant), refusal)
+	if err == nil {
+		s.tell(s.breaker.started(r.KnownBrowser != ""))
+	}
+	return started, err
 }
 
 // issue issues a challenge whose code and link are bound to what bound says.
@@ -77,7 +97,7 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 // because of that.
 func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, refusal string) (Started, error) {
 	challenge := Challenge{
-		Handle:   s.handleFor(r.Address, r.KnownBrowser),
+		Handle:   s.handleFor(r.Address, r.ownBudget()),
 		Group:    s.group(r.Dialect, r.Client, r.Address, r.Purpose),
 		Lifetime: r.Code.LifetimeOn(r.Address.channel),
 		Attempts: r.Code.Attempts,
@@ -122,7 +142,7 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
 	until := time.Now().Add(deliveryLease)
-	charges := s.startCharges(r.ClientIP, r.KnownBrowser)
+	charges := s.startCharges(r.ClientIP, r.ownBudget())
 	outcome, err := s.store.Start(ctx, challenge, envelope, charges...)
 	if err != nil {
 		return Started{}, unavailable(err)
@@ -145,10 +165,12 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 // refusal is the error of an outcome that says to come back later, or makes
 // no sense here.
 func (o Outcome) refusal() error {
-	switch o.Result {
-	case Throttled:
+	switch {
+	case o.Result == Throttled && o.Scope == ScopeGlobal:
+		return &RetryError{Err: ErrBusy, After: o.RetryAfter}
+	case o.Result == Throttled:
 		return &RetryError{Err: ErrThrottled, After: o.RetryAfter, Limit: o.Limit}
-	case CoolingDown:
+	case o.Result == CoolingDown:
 		return &RetryError{Err: ErrCoolDown, After: o.RetryAfter}
 	}
 	return fmt.Errorf("the store answers nonsense: result %d", o.Result)

@@ -16,6 +16,8 @@ type Scope string
 const (
 	ScopeAddress  Scope = "address"
 	ScopeClientIP Scope = "client_ip"
+	// ScopeGlobal counts all starts of a realm together.
+	ScopeGlobal Scope = "global"
 )
 
 // Throttle allows so many events in a window, as a bucket that refills evenly
@@ -32,6 +34,22 @@ type Throttles struct {
 	// ClientIP limits the starts from one network address that no
 	// verification has followed; verifications may be six times as many.
 	ClientIP []Throttle
+	// Global limits the starts of the whole realm, verified or not; nil: they
+	// aren't limited.
+	Global []Throttle
+	// Exempt are networks whose clients ClientIP doesn't count.
+	Exempt []netip.Prefix
+}
+
+// exempts reports whether a client isn't counted by its address.
+func (t *Throttles) exempts(ip netip.Addr) bool {
+	ip = ip.Unmap().WithZone("")
+	for _, network := range t.Exempt {
+		if network.Contains(ip) {
+			return true
+		}
+	}
+	return false
 }
 
 // DefaultThrottles are the limits of a site that sets none.
@@ -80,8 +98,12 @@ func (s *Service) addressCharges() []Charge {
 }
 
 // clientIPCharges returns the buckets of an action that a client's address
-// falls into. An invalid address (a unix socket's client) has one of its own.
+// falls into: none where it is exempt. An invalid address (a unix socket's
+// client) has one of its own.
 func (s *Service) clientIPCharges(action string, ip netip.Addr, factor int) []Charge {
+	if s.throttles.exempts(ip) {
+		return nil
+	}
 	ip = ip.Unmap().WithZone("")
 	charges := make([]Charge, 0, 2*len(s.throttles.ClientIP))
 	add := func(network string, t Throttle) {
@@ -110,6 +132,16 @@ func network(ip netip.Addr, bits int) string {
 	return prefix.String()
 }
 
+// globalCharges returns the realm's buckets, which all its sites share.
+func (s *Service) globalCharges() []Charge {
+	charges := make([]Charge, len(s.throttles.Global))
+	for i, throttle := range s.throttles.Global {
+		window := strconv.FormatInt(int64(throttle.Window/time.Second), 10)
+		charges[i] = Charge{Scope: ScopeGlobal, Bucket: s.keys.name("global", s.realm, window), Throttle: throttle}
+	}
+	return charges
+}
+
 // The actions that a client is throttled by.
 const startAction, verifyAction = "start", "verify"
 
@@ -121,23 +153,24 @@ func (s *Service) holdBack(action string, ip netip.Addr, o Outcome) {
 	}
 }
 
-// refuseHeldBack is [holdback.refusal] for who is counted by their network
-// address.
-func (s *Service) refuseHeldBack(action string, ip netip.Addr, knownBrowser string) error {
-	if knownBrowser != "" {
+// refuseHeldBack is what [holdback] has against an action of a client who is
+// counted by their network address. One that is exempt may have neighbours who
+// aren't.
+func (s *Service) refuseHeldBack(action string, ip netip.Addr, ownBudget string) error {
+	if ownBudget != "" || s.throttles.exempts(ip) {
 		return nil
 	}
 	return s.heldBack.refusal(action, ip)
 }
 
-// startCharges are those of a start. A known browser isn't counted by its
-// network address, which others may share: it has throttles of its own for the
-// few addresses that it is known for.
-func (s *Service) startCharges(ip netip.Addr, knownBrowser string) []Charge {
-	if knownBrowser != "" {
+// startCharges are those of a start. A known browser with a budget of its own
+// isn't counted by its network address, which others may share, and with all:
+// it has throttles for the few addresses that it is known for.
+func (s *Service) startCharges(ip netip.Addr, ownBudget string) []Charge {
+	if ownBudget != "" {
 		return s.addressCharges()
 	}
-	return slices.Concat(s.clientIPCharges(startAction, ip, 1), s.addressCharges())
+	return slices.Concat(s.clientIPCharges(startAction, ip, 1), s.globalCharges(), s.addressCharges())
 }
 
 func (s *Service) verifyCharges(ip netip.Addr) []Charge {
@@ -146,7 +179,7 @@ func (s *Service) verifyCharges(ip netip.Addr) []Charge {
 
 // guessCharges are the charges of a code that is only tried.
 func (s *Service) guessCharges(r VerifyRequest) []Charge {
-	if r.KnownBrowser != "" {
+	if r.ownBudget() != "" {
 		return nil
 	}
 	return s.verifyCharges(r.ClientIP)

@@ -3,8 +3,10 @@
 package otp
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 )
@@ -119,6 +121,73 @@ func TestThousandAddressesOfANetwork(t *testing.T) {
 	}
 	if len(seen) != 2 {
 		t.Fatalf("a /64 has %d buckets", len(seen))
+	}
+}
+
+func TestGlobalCharges(t *testing.T) {
+	limited := func(c *Config) { c.Throttles.Global = []Throttle{{100, time.Minute}, {1000, time.Hour}} }
+	s := newHouse(t, limited)
+	ip := netip.MustParseAddr("192.0.2.1")
+	charges := s.startCharges(ip, "")
+	if len(charges) != 1+2+3 || fmt.Sprint(charges[1:3]) != fmt.Sprint(s.globalCharges()) {
+		t.Fatalf("a start is charged %+v", charges)
+	}
+	global := charges[1:3]
+	if global[0].Scope != ScopeGlobal || global[0].Events != 100 || global[0].Bucket == "" || global[0].Bucket == global[1].Bucket {
+		t.Errorf("%+v", global)
+	}
+	for _, c := range append(s.verifyCharges(ip), s.startRefunds(ip)...) {
+		if c.Scope != ScopeClientIP {
+			t.Errorf("a verification charges or gives back %+v", c)
+		}
+	}
+	if fmt.Sprint(newHouse(t, limited).globalCharges()) != fmt.Sprint(global) {
+		t.Error("the sites of a realm don't share the bucket")
+	}
+	other := newHouse(t, func(c *Config) { limited(c); c.Realm = "other.example.com" })
+	if other.globalCharges()[0].Bucket == global[0].Bucket {
+		t.Error("another realm shares the bucket")
+	}
+	if q := scarcest(global, []time.Duration{time.Minute, time.Minute}); q != (Quota{}) {
+		t.Errorf("the quota tells %+v of others", q)
+	}
+
+	s.store.result, s.store.scope = Throttled, ScopeGlobal
+	_, err := s.Start(t.Context(), startRequest(t, "jane@example.com"))
+	retry, _ := errors.AsType[*RetryError](err)
+	if !errors.Is(err, ErrBusy) || !errors.Is(err, ErrThrottled) || RetryAfter(err) != 90 || retry.Limit != 0 {
+		t.Errorf("refused with %v", err)
+	}
+}
+
+func TestExemptClients(t *testing.T) {
+	s := newHouse(t, func(c *Config) {
+		c.Throttles.Global = []Throttle{{100, time.Minute}}
+		for _, network := range []string{"10.0.0.0/8", "192.0.2.1/32", "2001:db8:1:2::1/128"} {
+			c.Throttles.Exempt = append(c.Throttles.Exempt, netip.MustParsePrefix(network))
+		}
+	})
+	for text, exempt := range map[string]bool{
+		"10.0.0.1": true, "10.255.255.255": true, "::ffff:10.1.2.3": true, "192.0.2.1": true, "2001:db8:1:2::1": true, "2001:db8:1:2::1%eth0": true,
+		"11.0.0.0": false, "192.0.2.2": false, "2001:db8:1:2::2": false, "::10.0.0.1": false, "": false,
+	} {
+		ip, _ := netip.ParseAddr(text) // "" is nobody's address
+		var scopes []Scope
+		for _, c := range s.startCharges(ip, "") {
+			scopes = append(scopes, c.Scope)
+		}
+		if want := []Scope{ScopeGlobal, ScopeAddress, ScopeAddress, ScopeAddress}; slices.Equal(scopes, want) != exempt {
+			t.Errorf("a start from %q is charged by %v", text, scopes)
+		}
+		if got := len(s.verifyCharges(ip)) == 0 && len(s.startRefunds(ip)) == 0; got != exempt {
+			t.Errorf("a verification from %q: exempt is %t", text, got)
+		}
+	}
+
+	neighbour, office := netip.MustParseAddr("2001:db8:1:2::2"), netip.MustParseAddr("2001:db8:1:2::1")
+	s.heldBack.put(startAction, neighbour, time.Minute)
+	if s.refuseHeldBack(startAction, neighbour, "") == nil || s.refuseHeldBack(startAction, office, "") != nil {
+		t.Error("a neighbour's limit holds for who is exempt, or not for the neighbour")
 	}
 }
 

@@ -11,14 +11,17 @@ func (s *Service) Try(ctx context.Context, r VerifyRequest) error {
 	if r.Purpose == MFA {
 		return errOfFactor
 	}
-	if err := s.refuseHeldBack(verifyAction, r.ClientIP, r.KnownBrowser); err != nil {
+	if err := s.breakerRefusal(verifyAction, r.KnownBrowser); err != nil {
+		return err
+	}
+	if err := s.refuseHeldBack(verifyAction, r.ClientIP, r.ownBudget()); err != nil {
 		return err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
 		return err
 	}
-	guess := s.aim(s.guessCode(r, person), r.Address, refusal, r.KnownBrowser)
+	guess := s.aim(s.guessCode(r, person), r.Address, refusal, r.ownBudget())
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
 	outcome, err := s.storeVerify(ctx, guess, SessionRecord{}, s.guessCharges(r)...)
@@ -29,5 +32,7 @@ func (s *Service) Try(ctx context.Context, r VerifyRequest) error {
 		return nil
 	}
 	s.holdBack(verifyAction, r.ClientIP, outcome)
-	return outcome.miss()
+	err = outcome.miss()
+	s.noteGuess(err, r.KnownBrowser, false)
+	return err
 }

@@ -65,9 +65,17 @@ type VerifyRequest struct {
 	Tenant string
 	// Known refuses addresses that have never verified before, as wrong.
 	Known bool
-	// KnownBrowser is that which the code was asked for with, or empty: see
-	// [StartRequest].
+	// KnownBrowser and OwnBudget are those of [StartRequest].
 	KnownBrowser string
+	OwnBudget    bool
+}
+
+// ownBudget is the known browser whose own budget is used, or "".
+func (r VerifyRequest) ownBudget() string {
+	if r.OwnBudget {
+		return r.KnownBrowser
+	}
+	return ""
 }
 
 // Verification is a success.
@@ -91,14 +99,17 @@ func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, er
 	if r.Purpose == MFA {
 		return Verification{}, errOfFactor
 	}
-	if err := s.refuseHeldBack(verifyAction, r.ClientIP, r.KnownBrowser); err != nil {
+	if err := s.breakerRefusal(verifyAction, r.KnownBrowser); err != nil {
+		return Verification{}, err
+	}
+	if err := s.refuseHeldBack(verifyAction, r.ClientIP, r.ownBudget()); err != nil {
 		return Verification{}, err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
 		return Verification{}, err
 	}
-	return s.redeem(ctx, r.Presented, refusal, r.KnownBrowser, s.guessCode(r, person), Session{
+	return s.redeem(ctx, r.Presented, r.KnownBrowser, r.ownBudget(), refusal, s.guessCode(r, person), Session{
 		Address: r.Address,
 		Method:  ByCode,
 		Dialect: r.Dialect,
@@ -121,7 +132,8 @@ func (s *Service) guessCode(r VerifyRequest, person Person) Guess {
 }
 
 // VerifyLink redeems a link for a session, with the errors of
-// [Service.Verify]. A link works during a cool-down.
+// [Service.Verify] but [ErrBusy]. A link works during a cool-down, and while
+// the breaker is open.
 func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verification, error) {
 	person, refusal, err := s.admit(ctx, l.Address, l.Tenant)
 	if err != nil {
@@ -132,7 +144,7 @@ func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verifica
 		Tags:  s.keys.candidates(s.tagParts(linkTag, l.Dialect, l.Client, l.Address, l.Purpose, person.bound(l.Tenant), l.secret)...),
 		Link:  true,
 	}
-	return s.redeem(ctx, p, refusal, l.knownBrowser, guess, Session{
+	return s.redeem(ctx, p, "", l.ownBudget, refusal, guess, Session{
 		Address: l.Address,
 		Method:  ByLink,
 		Dialect: l.Dialect,
@@ -142,10 +154,12 @@ func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verifica
 	})
 }
 
-// redeem has the store judge a guess. Somebody who may not sign in, because of
-// refusal unless that is empty, is answered like anybody who guesses wrong.
-func (s *Service) redeem(ctx context.Context, p Presented, refusal, knownBrowser string, guess Guess, session Session) (Verification, error) {
-	guess = s.aim(guess, session.Address, refusal, knownBrowser)
+// redeem has the store judge a guess. known is the known browser that it comes
+// from, or empty, and ownBudget that whose own budget is used. Somebody who may
+// not sign in, because of refusal unless that is empty, is answered like anybody
+// who guesses wrong.
+func (s *Service) redeem(ctx context.Context, p Presented, known, ownBudget, refusal string, guess Guess, session Session) (Verification, error) {
+	guess = s.aim(guess, session.Address, refusal, ownBudget)
 	session.ID = s.newSessionID(guess.Handle)
 	session.Subject = s.subject(session.Person, session.Address)
 	session.Owner = s.owner(session.Subject)
@@ -165,10 +179,13 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal, knownBrowser
 		session.Pending = p.Due == KeepPending
 	}
 	judge := s.judge
-	if knownBrowser != "" {
+	if ownBudget != "" {
 		judge = s.judgeKnown
 	}
 	v, err := judge(both, p, guess, session)
+	if err != nil || v.Session.ID == session.ID { // else a repeated request
+		s.noteGuess(err, known, guess.Link)
+	}
 	if err == nil && p.Due == RefusePending && !session.Pending && session.MFA.IsZero() && s.DemandsFactor(session) {
 		err = s.refusePending(ctx, v.Session)
 	}
@@ -178,10 +195,10 @@ func (s *Service) redeem(ctx context.Context, p Presented, refusal, knownBrowser
 	return v, nil
 }
 
-// aim has a guess be one at what an address was sent, at the request of a known
-// browser unless that is empty. Where refusal isn't empty it can't be right.
-func (s *Service) aim(guess Guess, a Address, refusal, knownBrowser string) Guess {
-	guess.Handle = s.handleFor(a, knownBrowser)
+// aim has a guess be one at what an address was sent, or a known browser for it
+// that has a budget of its own. Where refusal isn't empty it can't be right.
+func (s *Service) aim(guess Guess, a Address, refusal, ownBudget string) Guess {
+	guess.Handle = s.handleFor(a, ownBudget)
 	guess.Account = s.account(guess.Handle, a)
 	if refusal != "" {
 		guess.Tags = nil

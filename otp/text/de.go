@@ -86,6 +86,7 @@ var german = Words{
 		CodeExhausted: "Dieser Code wurde zu oft falsch eingegeben. Fordern Sie einen neuen an.",
 		LinkInvalid:   "Dieser Link gilt nicht mehr. Fordern Sie einen neuen an.",
 		Throttled:     "Sie haben zu oft angefragt. Versuchen Sie es in {wait} wieder.",
+		Busy:          "Gerade melden sich zu viele auf einmal an. Versuchen Sie es in {wait} wieder.",
 		CoolDown:      "Für diese Adresse wurden zu viele falsche Codes eingegeben. Versuchen Sie es in {wait} wieder.",
 		Unavailable:   "Die Anmeldung ist gerade nicht möglich. Versuchen Sie es in {wait} wieder.",
 		NoSender:      "An Adressen dieser Art verschickt diese Website keine Nachrichten.",

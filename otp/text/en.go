@@ -86,6 +86,7 @@ var english = Words{
 		CodeExhausted: "There were too many wrong tries of this code. Ask for a new one.",
 		LinkInvalid:   "This link isn't valid any more. Ask for a new one.",
 		Throttled:     "You have asked too often. Try again in {wait}.",
+		Busy:          "Too many people are signing in right now. Try again in {wait}.",
 		CoolDown:      "There were too many wrong codes for this address. Try again in {wait}.",
 		Unavailable:   "Signing in isn't possible right now. Try again in {wait}.",
 		NoSender:      "This site doesn't send messages to addresses of this kind.",

@@ -78,8 +78,8 @@ type PageWords struct {
 	// CheckTyping, NeedsPrefix and NeedsPrefixAbroad follow these three.
 	CheckTyping, NeedsPrefix, NeedsPrefixAbroad string
 
-	CodeInvalid, CodeWrong, CodeExpired, CodeExhausted, LinkInvalid string
-	Throttled, CoolDown, Unavailable, NoSender, Foreign, Defect     string
+	CodeInvalid, CodeWrong, CodeExpired, CodeExhausted, LinkInvalid   string
+	Throttled, Busy, CoolDown, Unavailable, NoSender, Foreign, Defect string
 	// Error stands before a title, FailTitle above what is no page's own.
 	Error, FailTitle, BadRequest, LinkInvalidTitle string
 	// CoolDownOpenLink is CoolDown where the message carries a link.

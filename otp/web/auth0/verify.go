@@ -162,6 +162,8 @@ func (d *Dialect) tryCode(r *http.Request, o wire.Object) error {
 		Address:   address,
 		Purpose:   otp.Login,
 		Code:      o.Text("verification_code"),
+
+		KnownBrowser: d.Known(r, address),
 	})
 	switch {
 	case errors.Is(err, otp.ErrWrong):

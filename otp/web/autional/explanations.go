@@ -30,9 +30,9 @@ var explanations = []explanation{
 		"请发送一个包含文档所列字段的 JSON 对象。",
 	}},
 	{tooFrequent, text{
-		"Codes for this address, or from this network, were asked for too often. It is the same for every address, whether anybody has an account with it or not.",
-		"Für diese Adresse oder aus diesem Netz wurden zu oft Codes angefordert. Das ist für jede Adresse gleich, ob jemand ein Konto mit ihr hat oder nicht.",
-		"针对此地址或来自此网络的验证码请求过于频繁。无论该地址是否有账户，结果都相同。",
+		"Codes for this address, from this network or from the whole service were asked for too often. It is the same for every address, whether anybody has an account with it or not.",
+		"Für diese Adresse, aus diesem Netz oder vom ganzen Dienst wurden zu oft Codes angefordert. Das ist für jede Adresse gleich, ob jemand ein Konto mit ihr hat oder nicht.",
+		"针对此地址、来自此网络或对整个服务的验证码请求过于频繁。无论该地址是否有账户，结果都相同。",
 	}, text{
 		"Wait for the seconds that retry_after and the Retry-After header say, then ask again. A code that has already arrived can still be used.",
 		"Die Sekunden abwarten, die retry_after und der Header Retry-After nennen, dann erneut anfragen. Ein schon angekommener Code ist weiter verwendbar.",

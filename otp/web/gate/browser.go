@@ -51,7 +51,8 @@ func (b Browser) Handles() []otp.Handle {
 // BrowserCookie is the cookie of a known browser. It opens nothing: it shows
 // that whoever has it signed in here before, so that a form that is posted with
 // an expired session can be kept. It says nothing readable of anybody, and the
-// app doesn't get it.
+// app doesn't get it. It also lets its browser go on, for the addresses that
+// signed in with it, while the [otp.Breaker] refuses those that aren't known.
 //
 // Signing out leaves it, also signing out everywhere: it is there against being
 // locked out, and without a code or a link nobody gets in with it.
@@ -79,6 +80,16 @@ func (c BrowserCookie) Remember(h http.Header, r *http.Request, handle otp.Handl
 	b.SignIns = append([]SignIn{{handle, now}}, others...)
 	b.SignIns = b.SignIns[:min(len(b.SignIns), maxBrowserHandles)]
 	return c.cookie.Set(h, b, browserLifetime)
+}
+
+// Known returns the id of the browser that a request comes from, where it is
+// known for an address, or "".
+func (c BrowserCookie) Known(r *http.Request, handle otp.Handle) string {
+	b, ok := c.Read(r)
+	if !ok || !slices.Contains(b.Handles(), handle) {
+		return ""
+	}
+	return b.ID
 }
 
 // Read returns the known browser that a request comes from, with the sign-ins

@@ -5,7 +5,6 @@ package portal
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -71,7 +70,7 @@ func (p *portal) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	a.address, err = p.parseAddress(a.Typed)
 	if err == nil {
-		a.KnownBrowser = p.knownBrowser(r, a.address)
+		a.KnownBrowser = p.Gate.Browser.Known(r, p.service.Handle(a.address))
 		err = p.start(w, r, a)
 	}
 	if err != nil {
@@ -105,33 +104,23 @@ func (p *portal) start(w http.ResponseWriter, r *http.Request, a attempt) error 
 		return err
 	}
 	_, err = p.service.Start(r.Context(), otp.StartRequest{
-		Dialect: Name,
-		Address: a.address,
-		Purpose: otp.Login,
-
-		KnownBrowser: a.KnownBrowser,
-
+		Dialect:     Name,
+		Address:     a.address,
+		Purpose:     otp.Login,
 		Form:        a.Form,
 		Code:        p.Code,
 		ClientIP:    wire.CallerOf(r).IP,
 		Locale:      p.attemptWords(r, a).Language,
 		LinkPath:    LinkPath(p.Path),
 		LinkPayload: payload,
+
+		KnownBrowser: a.KnownBrowser,
+		OwnBudget:    true,
 	})
 	if err != nil {
 		return err
 	}
 	return p.attempts.set(w.Header(), a)
-}
-
-// knownBrowser is the id of the browser that a request comes from, where it has
-// signed in with an address before; else "".
-func (p *portal) knownBrowser(r *http.Request, a otp.Address) string {
-	browser, known := p.Gate.Browser.Read(r)
-	if known && slices.Contains(browser.Handles(), p.service.Handle(a)) {
-		return browser.ID
-	}
-	return ""
 }
 
 // form is what a message over the channel carries. A link is too long and

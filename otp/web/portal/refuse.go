@@ -46,6 +46,7 @@ func (p *page) alert(err error) string {
 		{otp.ErrWrong, words.CodeWrong},
 		{otp.ErrExpired, words.CodeExpired},
 		{otp.ErrExhausted, words.CodeExhausted},
+		{otp.ErrBusy, words.Busy},
 		{otp.ErrThrottled, words.Throttled},
 		{otp.ErrCoolDown, p.coolDown},
 		{otp.ErrUnavailable, words.Unavailable},
@@ -86,6 +87,8 @@ func (p *portal) failPage(r *http.Request, err error) *page {
 		return p.otherAddressPage(words)
 	case status == http.StatusForbidden:
 		line = words.Page.Foreign
+	case errors.Is(err, otp.ErrBusy):
+		line = words.Page.Busy
 	case status == http.StatusTooManyRequests:
 		line = words.Page.Throttled
 	case status == http.StatusServiceUnavailable:

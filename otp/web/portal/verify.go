@@ -56,6 +56,7 @@ func (p *portal) verify(w http.ResponseWriter, r *http.Request) error {
 		Code:      code,
 
 		KnownBrowser: a.KnownBrowser,
+		OwnBudget:    true,
 	})
 	if err != nil {
 		return p.refuse(w, p.verifyPage(r, a, device), err)

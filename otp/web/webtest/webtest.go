@@ -157,6 +157,8 @@ func (s *Site) Dialect() wire.Dialect {
 		Code:      CodePolicy(),
 		Exclusive: true,
 		Logger:    s.Logger,
+
+		KnownBrowser: s.Gate.Browser.Known,
 	}
 }
 

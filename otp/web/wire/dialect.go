@@ -34,17 +34,22 @@ type Dialect struct {
 	Exclusive bool
 	// Origins are the foreign web origins whose pages may call the API.
 	Origins []string
+	// KnownBrowser returns the id of the known browser that a request comes
+	// from, where somebody with the address has signed in with it before, or
+	// ""; nil: none is known.
+	KnownBrowser func(r *http.Request, address otp.Handle) string
 	// Logger is told of defects; nil: nobody is.
 	Logger *slog.Logger
 }
 
-// Start has a message sent for a request to sign in. Purpose, Code and
-// ClientIP are set here, and Locale where it is left out. The errors are those
+// Start has a message sent for a request to sign in. Purpose, Code, ClientIP
+// and KnownBrowser are set here, and Locale where it is left out. The errors are those
 // of [otp.Service.Start].
 func (d *Dialect) Start(r *http.Request, s otp.StartRequest) (otp.Started, error) {
 	s.Purpose = otp.Login
 	s.Code = d.Code
 	s.ClientIP = CallerOf(r).IP
+	s.KnownBrowser = d.Known(r, s.Address)
 	s.Locale = cmp.Or(s.Locale, Languages(r))
 	return d.Service.Start(r.Context(), s)
 }
@@ -68,8 +73,8 @@ func (d *Dialect) Prove(r *http.Request, x otp.Session, p otp.ElevateRequest, el
 type Elevation func(context.Context, otp.Session, otp.ElevateRequest) (otp.Verification, error)
 
 // Verify redeems a code for a session, once it is sure that the session's
-// tokens can be signed: the code would be lost. Purpose, ClientIP and Device
-// are set here. The errors are those of [token.Issuer.Prepare] and
+// tokens can be signed: the code would be lost. Purpose, ClientIP, Device and
+// KnownBrowser are set here. The errors are those of [token.Issuer.Prepare] and
 // [otp.Service.Verify].
 func (d *Dialect) Verify(r *http.Request, v otp.VerifyRequest) (otp.Verification, error) {
 	if err := d.Issuer.Prepare(r.Context()); err != nil {
@@ -78,5 +83,15 @@ func (d *Dialect) Verify(r *http.Request, v otp.VerifyRequest) (otp.Verification
 	v.Purpose = otp.Login
 	v.ClientIP = CallerOf(r).IP
 	v.Device = Device(r.UserAgent())
+	v.KnownBrowser = d.Known(r, v.Address)
 	return d.Service.Verify(r.Context(), v)
+}
+
+// Known returns the id of the known browser that a request for an address comes
+// from, or "".
+func (d *Dialect) Known(r *http.Request, a otp.Address) string {
+	if d.KnownBrowser == nil {
+		return ""
+	}
+	return d.KnownBrowser(r, d.Service.Handle(a))
 }
