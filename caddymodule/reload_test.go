@@ -106,6 +106,25 @@ func TestReloadGoesOnWithTheStore(t *testing.T) {
 	}
 }
 
+// TestReloadKeepsBreakers: they are a realm's, and a reload doesn't close them.
+func TestReloadKeepsBreakers(t *testing.T) {
+	c := run(t)
+	file := filepath.Join(t.TempDir(), "otp.db")
+	breaker := c.mustLoad("store bolt "+file, loopback).breaker("localhost:8080")
+	after := c.mustLoad("store bolt "+file+"\ncode {\n\tlength 8\n}", loopback, second)
+	if after.breaker("localhost:8080") != breaker {
+		t.Error("the reload has another breaker")
+	}
+	if after.breaker("second.localhost:8080") == breaker {
+		t.Error("two realms have one breaker")
+	}
+	realms := 0
+	after.breakers.Range(func(any, any) bool { realms++; return true })
+	if realms != 2 {
+		t.Errorf("%d realms have breakers", realms)
+	}
+}
+
 func TestReloadToAnotherStore(t *testing.T) {
 	c := run(t)
 	dir := t.TempDir()

@@ -81,3 +81,24 @@ func TestRateLimitOfOtherAnswers(t *testing.T) {
 	unlimited := newRig(t, webtest.Options{NoKey: true})
 	unlimited.post(t, startPath, startEmail(regular, unlimited.newEmail())).wantLimit(t, "", "", 0)
 }
+
+// TestGlobalRateLimit: the headers tell what the caller's network address has
+// left, not what others have left it.
+func TestGlobalRateLimit(t *testing.T) {
+	r := newRig(t, webtest.Options{
+		Frozen:   true,
+		ClientIP: otp.DefaultThrottles().ClientIP,
+		Domain:   func(c *otp.Config) { c.Throttles.Global = []otp.Throttle{{Events: 2, Window: time.Hour}} },
+	})
+	for n := range 2 {
+		a := r.post(t, startPath, startEmail(regular, r.newEmail()))
+		a.Want(http.StatusOK)
+		a.wantLimit(t, "50", strconv.Itoa(49-n), time.Duration(n+1)*time.Hour/50)
+	}
+	a := r.post(t, startPath, startEmail(regular, r.newEmail()))
+	a.wantRefusal(t, 429, "too_many_requests", "Rate limit exceeded")
+	a.wantLimit(t, "50", "0", time.Hour/2)
+	if got := a.Header.Get("Retry-After"); got != "1800" {
+		t.Errorf("Retry-After %q", got)
+	}
+}

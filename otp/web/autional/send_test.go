@@ -136,6 +136,18 @@ func TestSendIsThrottled(t *testing.T) {
 		s.send("b@example.com").Want(http.StatusOK)
 		wantProblem(s.send("c@example.com"), tooFrequent)
 	})
+	t.Run("all together", func(t *testing.T) {
+		s := newSite(t, webtest.Options{Frozen: true, Domain: func(c *otp.Config) {
+			c.Throttles.Global = []otp.Throttle{{Events: 2, Window: time.Hour}}
+		}})
+		s.send("a@example.com").Want(http.StatusOK)
+		s.signIn("b@example.com") // which gives nothing back
+		a := s.send("c@example.com")
+		wantProblem(a, tooFrequent)
+		if got := a.Header.Get("Retry-After"); got != "1800" {
+			t.Errorf("Retry-After is %q", got)
+		}
+	})
 }
 
 func TestStoreDown(t *testing.T) {

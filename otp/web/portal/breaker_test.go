@@ -49,3 +49,16 @@ func TestKnownBrowsersGoOn(t *testing.T) {
 	stranger.post(verify, url.Values{"code": {before}}).redirects(t, "/")
 	stranger.session()
 }
+
+func TestGlobalThrottle(t *testing.T) {
+	s := newSiteIn(t, webtest.Options{Frozen: true}, func(c *otp.Config, _ *Config) {
+		c.Throttles.Global = []otp.Throttle{{Events: 2, Window: time.Hour}}
+	})
+	s.browser().start("jane@example.com", "/")
+	s.browser().start("joe@example.com", "/")
+	s.browser().post(login, url.Values{"address": {"jill@example.com"}}).
+		shows(t, http.StatusTooManyRequests, "Too many people are signing in right now. Try again in 30 minutes.")
+	s.NoMessage()
+	s.Advance(30 * time.Minute)
+	s.browser().start("jill@example.com", "/")
+}
