@@ -141,6 +141,7 @@ func TestSendIsThrottled(t *testing.T) {
 			c.Throttles.Global = []otp.Throttle{{Events: 2, Window: time.Hour}}
 		}})
 		s.send("a@example.com").Want(http.StatusOK)
+		s.Code()
 		s.signIn("b@example.com") // which gives nothing back
 		a := s.send("c@example.com")
 		wantProblem(a, tooFrequent)
