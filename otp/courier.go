@@ -221,16 +221,15 @@ func (c *Courier) work(ctx context.Context) {
 func (c *Courier) claim(ctx context.Context) {
 	ticker := time.NewTicker(claimInterval)
 	defer ticker.Stop()
-	healthy := true
+	var outage outage
 	for {
 		more, err := c.claimOnce(ctx)
 		switch {
-		case err != nil && healthy:
+		case err != nil && outage.fails(err, time.Now()):
 			c.logger.Error("outbox can't be read", slog.Any("error", err))
-		case err == nil && !healthy:
+		case err == nil && outage.ends():
 			c.logger.Info("outbox can be read again")
 		}
-		healthy = err == nil
 		var idle chan struct{}
 		if more {
 			idle = c.idle

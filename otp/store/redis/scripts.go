@@ -53,11 +53,20 @@ var (
 	getLua string
 	//go:embed swap.lua
 	swapLua string
+	//go:embed probe.lua
+	probeLua string
 )
 
 // scripts are the operations, one for each method of [otp.Store].
 type scripts struct {
 	start, verify, claim, settle, renew, revoke, sessions, revocations, get, swap *goredis.Script
+	// probe is no operation: see health.
+	probe *goredis.Script
+}
+
+// onlyRead reports whether a script works on a server that takes no writes.
+func (s *scripts) onlyRead(script *goredis.Script) bool {
+	return script == s.get || script == s.revocations || script == s.sessions
 }
 
 // newScripts puts the scripts together. Their clock is the server's, moved
@@ -78,6 +87,7 @@ func newScripts(offset time.Duration) *scripts {
 		revocations: script(revocationsLua),
 		get:         script(recordLua, getLua),
 		swap:        script(recordLua, swapLua),
+		probe:       goredis.NewScript(probeLua),
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -44,6 +45,8 @@ const DefaultKeyPrefix = "otp:"
 type Store struct {
 	client  *goredis.Client
 	server  string // its host and port, or its socket: what errors may tell
+	health  *health
+	sender  executor
 	batcher *batcher
 	scripts *scripts
 	prefix  string
@@ -56,8 +59,22 @@ var _ otp.Store = (*Store)(nil)
 type Option func(*settings)
 
 type settings struct {
-	prefix  string
-	timeout time.Duration
+	prefix            string
+	timeout           time.Duration
+	logger            *slog.Logger
+	anyEvictionPolicy bool
+}
+
+// WithLogger makes the store tell when its server goes down and comes back, and
+// what is wrong with the server's settings. Without it nothing is told.
+func WithLogger(logger *slog.Logger) Option {
+	return func(s *settings) { s.logger = logger }
+}
+
+// WithAnyEvictionPolicy accepts a server that may forget keys before their
+// time: throttles, failures, sign-outs.
+func WithAnyEvictionPolicy() Option {
+	return func(s *settings) { s.anyEvictionPolicy = true }
 }
 
 // WithKeyPrefix replaces [DefaultKeyPrefix]: printable ASCII without blanks
@@ -94,15 +111,22 @@ func Open(url string, options ...Option) (*Store, error) {
 	}
 	configure(opts, s.timeout)
 	silence()
+	lines := new(lines)
+	opts.Dialer = lines.dialer(s.timeout, opts.TLSConfig)
 	client := goredis.NewClient(opts)
-	return &Store{
+	sender := executor{client, lines}
+	store := &Store{
 		client:  client,
 		server:  opts.Addr,
-		batcher: newBatcher(executor{client}),
+		health:  newHealth(opts.Addr, s.timeout, s.logger),
+		sender:  sender,
+		batcher: newBatcher(sender),
 		scripts: production(),
 		prefix:  s.prefix,
 		timeout: s.timeout,
-	}, nil
+	}
+	store.watchHealth(s.anyEvictionPolicy)
+	return store, nil
 }
 
 // silence stops go-redis from printing to stderr by itself. What it says is in
@@ -136,23 +160,22 @@ func configure(o *goredis.Options, timeout time.Duration) {
 const sparePool = 4
 
 // Close closes the connections. Operations under way fail.
-func (s *Store) Close() error { return s.client.Close() }
+func (s *Store) Close() error {
+	s.health.stop()
+	err := s.client.Close()
+	s.health.close()
+	return err
+}
 
 // run runs a script that is as quick as a start.
 func (s *Store) run(ctx context.Context, script *goredis.Script, keys []string, args ...any) (any, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	answer, err := s.batcher.do(ctx, command{script, keys, args})
-	return answer, storeError(s.server, err)
+	return s.guard(ctx, s.batcher.do, command{script, keys, args})
 }
 
 // runAlone runs a script that may take long, so that no other waits for its
 // answer.
 func (s *Store) runAlone(ctx context.Context, script *goredis.Script, keys []string, args ...any) (any, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	answer, err := executor{s.client}.one(ctx, command{script, keys, args})
-	return answer, storeError(s.server, err)
+	return s.guard(ctx, s.sender.one, command{script, keys, args})
 }
 
 // key names something of a kind in a shard.

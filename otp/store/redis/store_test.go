@@ -45,6 +45,9 @@ func wantVerify(t *testing.T, s *Store, n int64, secret string, want otp.Result)
 // comes of it.
 func TestOneCommandEach(t *testing.T) {
 	_, s := serve(t)
+	if err := s.Check(t.Context()); err != nil { // or it goes on beside the rest
+		t.Fatal(err)
+	}
 	start(t, s, 1)
 	wantVerify(t, s, 1, "code", otp.Verified) // the server knows the scripts from here on
 	operations := []func(){

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// lines are the connections to a server. After a failover those that are open
+// may all lead to what was the primary; dropped, none of them is used again.
+type lines struct {
+	epoch atomic.Int64
+}
+
+// now names the present; see drop.
+func (l *lines) now() int64 { return l.epoch.Load() }
+
+// drop gives up the connections that were open at a time, once, however many
+// find out that they lead nowhere. Commands under way on them go on.
+func (l *lines) drop(then int64) { l.epoch.CompareAndSwap(then, then+1) }
+
+// dialError is the error of a connection that wasn't made, so that nothing was
+// sent.
+type dialError struct{ error }
+
+func (e dialError) Unwrap() error { return e.error }
+
+// keepAlive finds out about a dead peer of an idle connection within a minute.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 5 * time.Second, Count: 3}
+
+// dialer returns what makes connections, with TLS where it is configured. Its
+// errors are dialErrors.
+func (l *lines) dialer(timeout time.Duration, config *tls.Config) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	plain := &net.Dialer{Timeout: timeout, KeepAliveConfig: keepAlive}
+	dial := plain.DialContext
+	if config != nil {
+		dial = (&tls.Dialer{NetDialer: plain, Config: config}).DialContext
+	}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		epoch := l.now()
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, dialError{err}
+		}
+		return &line{Conn: conn, lines: l, epoch: epoch}, nil
+	}
+}
+
+// line is a connection that knows when it was made.
+type line struct {
+	net.Conn
+	lines *lines
+	epoch int64
+}
+
+var errDropped = errors.New("connection leads to a server that isn't the primary")
+
+// SyscallConn is how the pool's health check looks at an idle connection
+// before it is used; an error makes it take another.
+func (l *line) SyscallConn() (syscall.RawConn, error) {
+	if l.lines.now() != l.epoch {
+		return nil, errDropped
+	}
+	if conn, ok := l.Conn.(syscall.Conn); ok {
+		return conn.SyscallConn()
+	}
+	return unseen{}, nil
+}
+
+// unseen is a connection whose bytes can't be looked at, as with TLS: the
+// check finds nothing wrong.
+type unseen struct{}
+
+func (unseen) Control(func(fd uintptr)) error    { return nil }
+func (unseen) Read(func(fd uintptr) bool) error  { return nil }
+func (unseen) Write(func(fd uintptr) bool) error { return nil }
