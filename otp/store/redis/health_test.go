@@ -23,13 +23,13 @@ type patient struct {
 	t   *testing.T
 	log *logBuffer
 
-	mu      sync.Mutex
-	answer  error // of a probe; nothing answers while it is errSilent
-	found   verdict
-	probes  int
-	atOnce  int
-	mostly  int
-	checked int
+	mu     sync.Mutex
+	answer error // of a probe; nothing answers while it is errSilent
+	found  verdict
+	probes int
+	atOnce int
+	mostly int
+	slow   time.Duration // what a look at its settings takes
 }
 
 var errSilent = errors.New("nothing")
@@ -71,9 +71,9 @@ func newPatient(t *testing.T) *patient {
 		return answer
 	}
 	p.health.inspect = func(context.Context) ([]settingsFound, error) {
+		time.Sleep(p.slow)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.checked++
 		if p.answer != nil {
 			return nil, p.answer
 		}
@@ -342,6 +342,7 @@ func TestUnfit(t *testing.T) {
 func TestUnfitAfterAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient(t)
+		p.slow = 100 * time.Millisecond
 		p.set(io.EOF)
 		if err := p.check(t.Context()); err != nil {
 			t.Errorf("a server that isn't there stops the start: %v", err)
