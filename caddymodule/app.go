@@ -151,7 +151,7 @@ func (a *App) Start() error {
 	a.warnOfOrder()
 	a.warnOfTrustHeader()
 	a.warnOfAddresses()
-	if _, err := a.store.open(); err != nil {
+	if err := a.store.start(a.ctx); err != nil {
 		return err
 	}
 	a.courier.Start()

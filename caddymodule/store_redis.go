@@ -108,7 +108,9 @@ func (*RedisStore) Secret() ([]byte, error) {
 func (*RedisStore) Keep([]byte) error { return nil }
 
 // Open makes the client. It connects with the first use.
-func (s *RedisStore) Open(*slog.Logger) (OpenStore, error) { return redis.Open(s.url, s.options()...) }
+func (s *RedisStore) Open(logger *slog.Logger) (OpenStore, error) {
+	return redis.Open(s.url, append(s.options(), redis.WithLogger(logger))...)
+}
 
 // UnmarshalCaddyfile reads
 //
