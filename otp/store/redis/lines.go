@@ -29,13 +29,14 @@ func (l *lines) drop(then int64) { l.epoch.CompareAndSwap(then, then+1) }
 // sent.
 type dialError struct{ error }
 
-func (e dialError) Unwrap() error { return e.error }
+// Unwrap returns a list, since the driver takes off a layer that can be.
+func (e dialError) Unwrap() []error { return []error{e.error} }
 
 // keepAlive finds out about a dead peer of an idle connection within a minute.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 5 * time.Second, Count: 3}
 
-// dialer returns what makes connections, with TLS where it is configured. Its
-// errors are dialErrors.
+// dialer returns what makes connections, with TLS where it is configured.
+// Where one can't be made, using it is what fails, with a dialError.
 func (l *lines) dialer(timeout time.Duration, config *tls.Config) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	plain := &net.Dialer{Timeout: timeout, KeepAliveConfig: keepAlive}
 	dial := plain.DialContext
@@ -46,11 +47,27 @@ func (l *lines) dialer(timeout time.Duration, config *tls.Config) func(ctx conte
 		epoch := l.now()
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
-			return nil, dialError{err}
+			return newUnmade(dialError{err}), nil
 		}
 		return &line{Conn: conn, lines: l, epoch: epoch}, nil
 	}
 }
+
+// unmade is a connection that couldn't be made. The pool mustn't hear of that:
+// after as many failures as it has connections it would dial only once a second,
+// while it is for us to find out when a server is back.
+type unmade struct {
+	net.Conn
+	err error
+}
+
+func newUnmade(err error) unmade {
+	conn, _ := net.Pipe()
+	return unmade{conn, err}
+}
+
+func (u unmade) Read([]byte) (int, error)  { return 0, u.err }
+func (u unmade) Write([]byte) (int, error) { return 0, u.err }
 
 // line is a connection that knows when it was made.
 type line struct {
