@@ -511,6 +511,69 @@ func TestBusy(t *testing.T) {
 	eventually(t, "back", func() bool { _, err := quick.Start(t.Context(), testChallenge(3), nil); return err == nil })
 }
 
+// TestFull: it is told once, and what needs no memory goes on.
+func TestFull(t *testing.T) {
+	server, admin := serve(t, "--maxmemory", "10mb")
+	s, log := openLogged(t, server.URL(), WithTimeout(5*time.Second))
+	start(t, s, 1)
+	ask(t, admin, "CONFIG", "SET", "maxmemory", "1mb")
+	for n := int64(2); !strings.Contains(log.String(), "redis is full"); n++ {
+		_, err := s.Start(t.Context(), testChallenge(n), nil)
+		wantUnavailable(t, "start", err)
+		_, err = s.Verify(t.Context(), testGuess(1, "code"), testSession(1))
+		wantUnavailable(t, "verify", err)
+		if err := s.Revoke(t.Context(), otp.Revocation{Owner: "x", Lifetime: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ask(t, admin, "CONFIG", "SET", "maxmemory", "0")
+	wantVerify(t, s, 1, "code", otp.Verified)
+	eventually(t, "told", func() bool { return strings.Contains(log.String(), "has memory again") })
+	wantLog(t, log, map[string]int{"redis is full": 1, "has memory again": 1, "ERROR": 1})
+}
+
+// TestLoading: a server that reads its data isn't taken for one that has none,
+// where no throttle and no failure would be remembered.
+func TestLoading(t *testing.T) {
+	server, admin := serve(t, "--key-load-delay", "20000")
+	s, log := openLogged(t, server.URL())
+	const spent = 3
+	charge := otp.Charge{Scope: otp.ScopeAddress, Throttle: otp.Throttle{Events: spent, Window: time.Hour}}
+	for range spent {
+		if o, err := s.Start(t.Context(), testChallenge(1), nil, charge); err != nil || o.Result != otp.Accepted {
+			t.Fatalf("start: %d, %v", o.Result, err)
+		}
+	}
+	for n := range int64(100) {
+		start(t, s, 10+n)
+	}
+	ask(t, admin, "SAVE")
+	done := make(chan struct{})
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		for {
+			o, err := s.Start(context.Background(), testChallenge(1), nil, charge)
+			if err == nil && o.Result != otp.Throttled {
+				t.Errorf("start: result %d: the throttle is forgotten", o.Result)
+			}
+			if err != nil {
+				wantUnavailable(t, "start", err)
+			}
+			select {
+			case <-done:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	})
+	server.Restart()
+	recovers(t, s)
+	close(done)
+	asking.Wait()
+	wantLog(t, log, map[string]int{"redis is down": 1, "redis is up again": 1})
+}
+
 // TestTooManyClients is of a server that takes no more connections.
 func TestTooManyClients(t *testing.T) {
 	server, admin := serve(t)
