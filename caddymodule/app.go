@@ -156,7 +156,7 @@ func (a *App) Start() error {
 	if err := a.store.adopt(a.module); err != nil {
 		return err
 	}
-	if _, err := a.store.open(); err != nil {
+	if err := a.store.start(a.ctx); err != nil {
 		return errors.Join(err, a.store.abandon(a.module))
 	}
 	a.courier.Start()

@@ -195,8 +195,8 @@ func (*RedisStore) Secret() ([]byte, error) {
 func (*RedisStore) Keep([]byte) error { return nil }
 
 // Open makes the client. It connects with the first use.
-func (s *RedisStore) Open(*slog.Logger) (OpenStore, error) {
-	return redis.OpenServers(s.urls, s.options...)
+func (s *RedisStore) Open(logger *slog.Logger) (OpenStore, error) {
+	return redis.OpenServers(s.urls, slices.Concat(s.options, []redis.Option{redis.WithLogger(logger)})...)
 }
 
 // Reconfigure gives an open store this configuration's credentials, files,

@@ -177,7 +177,7 @@ func (p *pooledStore) open() (otp.Store, error) {
 			return nil, fmt.Errorf("%w: %w", otp.ErrUnavailable, err)
 		}
 	}
-	store, err := p.module.Open(p.logger)
+	store, err := p.module.Open(p.lasting())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", otp.ErrUnavailable, err)
 	}

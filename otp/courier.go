@@ -224,20 +224,14 @@ func (c *Courier) claim(ctx context.Context) {
 	failed := false
 	ticker := time.NewTicker(claimInterval)
 	defer ticker.Stop()
-	healthy := true
+	var outage outage
 	for {
-		if failed && !c.resumes(ctx) {
+		if failed && !c.resumes(ctx, &outage) {
 			return
 		}
 		more, err := c.claimOnce(ctx)
 		failed = err != nil
-		switch {
-		case err != nil && healthy:
-			c.logger.Error("outbox can't be read", slog.Any("error", err))
-		case err == nil && !healthy:
-			c.logger.Info("outbox can be read again")
-		}
-		healthy = err == nil
+		c.tell(&outage, err)
 		var idle chan struct{}
 		if more {
 			idle = c.idle
@@ -248,6 +242,16 @@ func (c *Courier) claim(ctx context.Context) {
 		case <-idle:
 		case <-ticker.C:
 		}
+	}
+}
+
+// tell tells the log of an outage that begins, lasts or ends with err.
+func (c *Courier) tell(o *outage, err error) {
+	switch {
+	case err != nil && o.fails(err, time.Now()):
+		c.logger.Error("outbox can't be read", slog.Any("error", err))
+	case err == nil && o.ends():
+		c.logger.Info("outbox can be read again")
 	}
 }
 

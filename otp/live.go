@@ -223,6 +223,9 @@ func (w *Watch) log() *slog.Logger {
 	return w.terms[len(w.terms)-1].logger
 }
 
+// Logger returns the log of the newest configuration that runs.
+func (w *Watch) Logger() *slog.Logger { return w.log() }
+
 // judge judges all that goes on, over and over.
 func (w *Watch) judge(ctx context.Context) {
 	ticker := time.NewTicker(judgeInterval / judgeShares)

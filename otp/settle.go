@@ -92,8 +92,13 @@ func (c *Courier) trySettle(lease Lease, again time.Duration) error {
 // resumes waits, after the store failed, until it answers again and those who
 // delivered something have had the time to say so. It returns false where the
 // courier stops.
-func (c *Courier) resumes(ctx context.Context) bool {
-	for c.probe(ctx) != nil {
+func (c *Courier) resumes(ctx context.Context, o *outage) bool {
+	for {
+		err := c.probe(ctx)
+		if err == nil {
+			break
+		}
+		c.tell(o, err)
 		if !c.pauses(claimInterval) {
 			return false
 		}

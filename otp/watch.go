@@ -83,7 +83,7 @@ func (w *Watch) Stop() {
 func (w *Watch) poll(ctx context.Context) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
-	healthy := true
+	var outage outage
 	for {
 		attempt, cancel := context.WithTimeout(ctx, time.Duration(w.timeout.Load()))
 		err := w.catchUp(attempt)
@@ -92,12 +92,11 @@ func (w *Watch) poll(ctx context.Context) {
 			return
 		}
 		switch {
-		case err != nil && healthy:
+		case err != nil && outage.fails(err, time.Now()):
 			w.log().Error("revocations can't be read; sessions are trusted for another minute", slog.Any("error", err))
-		case err == nil && !healthy:
+		case err == nil && outage.ends():
 			w.log().Info("revocations can be read again")
 		}
-		healthy = err == nil
 		select {
 		case <-ctx.Done():
 			return

@@ -28,6 +28,7 @@ const maxNodes = 256
 // of its own, so that one that hangs holds up nobody else's commands.
 type cluster struct {
 	client *goredis.ClusterClient
+	lines  *lines
 	direct int
 
 	mu    sync.RWMutex
@@ -41,8 +42,8 @@ type node struct {
 	batcher *batcher
 }
 
-func newCluster(client *goredis.ClusterClient, direct int) *cluster {
-	return &cluster{client: client, direct: direct, nodes: make(map[*goredis.Client]*node)}
+func newCluster(client *goredis.ClusterClient, lines *lines, direct int) *cluster {
+	return &cluster{client: client, lines: lines, direct: direct, nodes: make(map[*goredis.Client]*node)}
 }
 
 func (c *cluster) do(ctx context.Context, cmd command) (any, error) {
@@ -101,7 +102,7 @@ func (c *cluster) nodeOf(ctx context.Context, cmd command) (*node, error) {
 	if len(c.nodes) >= maxNodes {
 		clear(c.nodes)
 	}
-	n = &node{executor: executor{client}, cluster: c}
+	n = &node{executor: executor{client, c.lines}, cluster: c}
 	n.batcher = newBatcherOf(n, c.direct)
 	c.nodes[client] = n
 	return n, nil
@@ -197,6 +198,9 @@ func (unsent) Eval(ctx context.Context, script string, keys []string, args ...an
 
 // isDial reports whether no connection came about.
 func isDial(err error) bool {
+	if _, unsent := errors.AsType[dialError](err); unsent {
+		return true
+	}
 	operation, ok := errors.AsType[*net.OpError](err)
 	return ok && operation.Op == "dial"
 }

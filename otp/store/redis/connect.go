@@ -129,7 +129,7 @@ func (v *servers) secure(t *tlsSettings) {
 		if err != nil {
 			return nil, err
 		}
-		dialer := &tls.Dialer{NetDialer: &net.Dialer{Timeout: timeout}, Config: trusting(base, host, hosts)}
+		dialer := &tls.Dialer{NetDialer: plain(timeout), Config: trusting(base, host, hosts)}
 		return dialer.DialContext(ctx, network, addr)
 	}
 }

@@ -32,15 +32,21 @@ var refusals = []string{
 
 // retried are the refusals after which the same command is sent once more:
 // nothing was done, and another connection may lead to a server that does it.
-var retried = []string{"NOSCRIPT", "READONLY", "LOADING"}
+// A Cluster follows redirections besides.
+var retried = []string{"NOSCRIPT", "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN"}
+
+// passes are those of them that another try may find over a moment later.
+var passes = []string{"LOADING", "MASTERDOWN", "CLUSTERDOWN"}
 
 // uncoded are refusals without a code of their own, and what we say instead.
 // A server that wants a password refuses a command as long as ours before it
 // reads its name.
 var uncoded = map[string]string{
-	"ERR max number of clients reached":   "max number of clients reached",
+	"ERR max number of clients reached":   maxClients,
 	"ERR Protocol error: unauthenticated": "NOAUTH",
 }
+
+const maxClients = "max number of clients reached"
 
 // misread are what the driver says of an answer that isn't in Redis's protocol.
 var misread = []string{"redis: can't parse", "redis: invalid reply", "redis: invalid line", "redis: got "}
@@ -120,11 +126,24 @@ func refusal(text string) string {
 	return ""
 }
 
-// didNothing reports whether an error says that the command had no effect and
-// is worth another try.
+// replyCode returns the code of a refusal, as refusal does, and whether an
+// error is a server's answer at all.
+func replyCode(err error) (code string, replied bool) {
+	reply, replied := errors.AsType[goredis.Error](err)
+	if !replied {
+		return "", false
+	}
+	return refusal(reply.Error()), true
+}
+
+// didNothing reports whether an error says that the command had no effect, or
+// was never sent, and is worth another try.
 func didNothing(err error) bool {
-	reply, ok := errors.AsType[goredis.Error](err)
-	return ok && slices.Contains(retried, refusal(reply.Error()))
+	if _, unsent := errors.AsType[dialError](err); unsent {
+		return true
+	}
+	code, _ := replyCode(err)
+	return slices.Contains(retried, code)
 }
 
 // reason says why there was no answer, without host names and addresses: a

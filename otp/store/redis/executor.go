@@ -5,21 +5,25 @@ package redis
 import (
 	"context"
 	"slices"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 )
 
 // executor sends scripts by their digests (EVALSHA). Where a server says that
-// it did nothing, for it doesn't know the script or isn't the primary, they
-// are sent once more, as text. No other error leads to a second try: the
-// script may have run.
+// it did nothing, for it doesn't know the script or isn't the primary, or there
+// was no connection to send them on, they are sent once more, as text. No other
+// error leads to a second try: the script may have run.
 type executor struct {
 	client *goredis.Client
+	lines  *lines
 }
 
 func (e executor) one(ctx context.Context, c command) (any, error) {
+	began := e.lines.now()
 	answer, err := c.script.EvalSha(ctx, e.client, c.keys, c.args...).Result()
 	if didNothing(err) {
+		e.prepare(ctx, began, err)
 		answer, err = c.script.Eval(ctx, e.client, c.keys, c.args...).Result()
 	}
 	return present(answer, err)
@@ -30,20 +34,42 @@ func (e executor) all(ctx context.Context, cs []command) []result {
 		answer, err := e.one(ctx, cs[0])
 		return []result{{answer, err}}
 	}
+	began := e.lines.now()
 	results := e.pipeline(ctx, cs, false)
 	var again []command
 	var places []int
+	var reasons []error
 	for i, r := range results {
 		if didNothing(r.err) {
-			again, places = append(again, cs[i]), append(places, i)
+			again, places, reasons = append(again, cs[i]), append(places, i), append(reasons, r.err)
 		}
 	}
 	if again != nil {
+		e.prepare(ctx, began, reasons...)
 		for i, r := range e.pipeline(ctx, again, true) {
 			results[places[i]] = r
 		}
 	}
 	return results
+}
+
+// prepare makes a second try worth it, where the first, which began at a time,
+// failed for these reasons: it may need another server, or a moment.
+func (e executor) prepare(ctx context.Context, began int64, reasons ...error) {
+	wait := false
+	for _, err := range reasons {
+		code, _ := replyCode(err)
+		if code == "READONLY" {
+			e.lines.drop(began)
+		}
+		wait = wait || slices.Contains(passes, code)
+	}
+	if deadline, ok := ctx.Deadline(); wait && ok {
+		select {
+		case <-time.After(time.Until(deadline) / 8):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // pipeline sends commands together. asText sends the first use of each script

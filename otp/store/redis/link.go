@@ -18,6 +18,8 @@ type link struct {
 	servers *servers
 	server  string // what errors call the servers
 	client  goredis.UniversalClient
+	lines   *lines
+	health  *health
 	// found is the route, once it is known.
 	found atomic.Pointer[route]
 	// cluster is the client of a Cluster that one URL turned out to name.
@@ -40,8 +42,8 @@ type alone struct {
 	batcher *batcher
 }
 
-func newAlone(client *goredis.Client, direct int) alone {
-	e := executor{client}
+func newAlone(client *goredis.Client, lines *lines, direct int) alone {
+	e := executor{client, lines}
 	return alone{e, newBatcherOf(e, direct)}
 }
 
@@ -56,17 +58,24 @@ func newLink(s settings) (*link, error) {
 	configure(v.options, s.timeout)
 	v.secure(s.tls)
 	silence()
-	l := &link{settings: s, servers: v, server: v.name(s.master)}
+	l := &link{settings: s, servers: v, server: v.name(s.master), lines: new(lines)}
+	l.health = newHealth(l.server, s.timeout, s.logger)
+	l.watchHealth()
+	connect := v.options.Dialer
+	if connect == nil {
+		connect = plain(s.timeout).DialContext
+	}
+	v.options.Dialer = l.lines.dialer(connect, v.sentinel)
 	direct := directOf(v.options.PoolSize)
 	switch {
 	case v.sentinel:
 		client := newFailover(v, s.master)
 		l.client = client
-		l.choose(newAlone(client, direct))
+		l.choose(newAlone(client, l.lines, direct))
 	case v.clustered():
 		client := newClusterClient(v)
 		l.client = client
-		l.choose(newCluster(client, direct))
+		l.choose(newCluster(client, l.lines, direct))
 	default:
 		l.client = goredis.NewClient(v.options)
 	}
@@ -87,6 +96,9 @@ func (l *link) route(ctx context.Context) (route, error) {
 	}
 	client := l.client.(*goredis.Client)
 	mode, err := modeOf(ctx, client)
+	if _, unsent := errors.AsType[dialError](err); unsent {
+		mode, err = modeOf(ctx, client) // as a command is sent a second time
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -97,7 +109,7 @@ func (l *link) route(ctx context.Context) (route, error) {
 	case mode == "cluster":
 		return l.toCluster(), nil
 	}
-	return l.choose(newAlone(client, directOf(l.servers.options.PoolSize))), nil
+	return l.choose(newAlone(client, l.lines, directOf(l.servers.options.PoolSize))), nil
 }
 
 // errIsSentinel is the error of a URL of the wrong kind.
@@ -110,7 +122,7 @@ func (l *link) toCluster() route {
 		client.Close() // another request was faster
 		client = l.cluster.Load()
 	}
-	var r route = newCluster(client, directOf(l.servers.options.PoolSize))
+	var r route = newCluster(client, l.lines, directOf(l.servers.options.PoolSize))
 	if before := l.found.Load(); before != nil {
 		if _, is := (*before).(*cluster); is {
 			return *before
@@ -186,6 +198,8 @@ func (l *link) isUnexpectedCluster(r route, err error) bool {
 }
 
 func (l *link) close() error {
+	l.health.stop()
+	defer l.health.close()
 	err := l.client.Close()
 	if client := l.cluster.Load(); client != nil {
 		err = errors.Join(err, client.Close())

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ type settings struct {
 	poolSize           int
 	// anyEviction lets the start-up check pass a server that may evict keys.
 	anyEviction bool
+	logger      *slog.Logger
 }
 
 type tlsSettings struct {
@@ -80,6 +82,12 @@ func WithPoolSize(n int) Option {
 // which makes throttles forget.
 func WithAnyEvictionPolicy() Option {
 	return func(s *settings) { s.anyEviction = true }
+}
+
+// WithLogger makes the store tell when its servers go down and come back, and
+// what is wrong with their settings. Without it nothing is told.
+func WithLogger(logger *slog.Logger) Option {
+	return func(s *settings) { s.logger = logger }
 }
 
 func newSettings(urls []string, options []Option) (settings, error) {

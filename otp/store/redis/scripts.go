@@ -6,6 +6,7 @@ import (
 	_ "embed" // the scripts
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -63,6 +64,8 @@ var (
 	getLua string
 	//go:embed swap.lua
 	swapLua string
+	//go:embed probe.lua
+	probeLua string
 )
 
 // scripts are the operations, one for each method of [otp.Store], and what
@@ -70,6 +73,14 @@ var (
 type scripts struct {
 	start, verify, unlock, claim, settle, renew, revoke, sessions, revocations, get, swap *goredis.Script
 	charge, refund, wait, due                                                             *goredis.Script
+}
+
+// probe is no operation: see health.
+var probe = sync.OnceValue(func() *goredis.Script { return goredis.NewScript(probeLua) })
+
+// onlyRead reports whether a script works on a server that takes no writes.
+func (s *scripts) onlyRead(script *goredis.Script) bool {
+	return script == s.get || script == s.revocations || script == s.sessions
 }
 
 // newScripts puts the scripts together. Their clock is the server's, moved

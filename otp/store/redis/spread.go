@@ -79,9 +79,14 @@ func (s *Store) runCharged(ctx context.Context, op charged) (otp.Outcome, error)
 
 // isSpread reports whether the store is on a Cluster.
 func (s *Store) isSpread(ctx context.Context, l *link) (bool, error) {
-	r, err := l.route(ctx)
-	if err != nil {
-		return false, storeError(l.server, err)
+	var r route
+	if found := l.found.Load(); found != nil {
+		r = *found
+	} else if err := l.guard(ctx, false, func(ctx context.Context) (err error) {
+		r, err = l.route(ctx)
+		return err
+	}); err != nil {
+		return false, err
 	}
 	_, is := r.(*cluster)
 	return is, nil

@@ -27,9 +27,11 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,10 +106,12 @@ func (s *Store) Reconfigure(urls []string, options ...Option) error {
 	if settings.equal(old.settings) || s.closed {
 		return nil
 	}
+	settings.logger = cmp.Or(settings.logger, old.logger)
 	l, err := newLink(settings)
 	if err != nil {
 		return err
 	}
+	l.health.succeed(old.health)
 	s.current.Store(l)
 	// No operation takes longer than its timeout, nor what it gives back after.
 	s.draining[old] = time.AfterFunc(3*old.timeout, func() {
@@ -150,20 +154,25 @@ func (s *Store) client() goredis.UniversalClient { return s.current.Load().clien
 // run runs a script that is as quick as a start.
 func (s *Store) run(ctx context.Context, script *goredis.Script, keys []string, args ...any) (any, error) {
 	l := s.current.Load()
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
-	defer cancel()
-	answer, err := l.do(ctx, command{script, keys, args})
-	return answer, storeError(l.server, err)
+	var answer any
+	err := l.guard(ctx, !s.scripts.onlyRead(script), func(ctx context.Context) (err error) {
+		answer, err = l.do(ctx, command{script, keys, args})
+		return err
+	})
+	return answer, err
 }
 
 // runAlone runs scripts that may take long, so that no others wait for their
 // answers.
 func (s *Store) runAlone(ctx context.Context, commands ...command) ([]any, error) {
 	l := s.current.Load()
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
-	defer cancel()
-	answers, err := l.all(ctx, commands)
-	return answers, storeError(l.server, err)
+	writes := slices.ContainsFunc(commands, func(c command) bool { return !s.scripts.onlyRead(c.script) })
+	var answers []any
+	err := l.guard(ctx, writes, func(ctx context.Context) (err error) {
+		answers, err = l.all(ctx, commands)
+		return err
+	})
+	return answers, err
 }
 
 // key names something of a kind in a shard.

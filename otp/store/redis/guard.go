@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+// guard sends commands unless they are known to fail, in bounded time, and
+// learns from what becomes of them.
+func (l *link) guard(ctx context.Context, writes bool, send func(context.Context) error) error {
+	if err := l.health.admit(writes); err != nil {
+		return &unrun{l.health.domainError(err)}
+	}
+	began := time.Now()
+	bounded, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	err := send(bounded)
+	if !l.leftEarly(ctx, began) {
+		l.health.learn(began, err, false)
+	}
+	return l.health.domainError(err)
+}
+
+// leftEarly reports whether the caller of an operation gave up before the
+// server had had its time, so that the outcome tells nothing.
+func (l *link) leftEarly(ctx context.Context, began time.Time) bool {
+	err := ctx.Err()
+	// A caller's deadline is mostly as long as the store's own.
+	return errors.Is(err, context.Canceled) || err != nil && time.Since(began) < l.timeout*9/10
+}
+
+// watchHealth tells the health how to ask.
+func (l *link) watchHealth() {
+	l.health.probe = l.probe
+	l.health.inspect = l.inspect
+	l.health.judge = func(all []settingsFound) verdict {
+		v := judge(l.server, l.anyEviction, all)
+		if l.servers.sentinel || l.clusterClient() != nil {
+			v.misplaced = "" // another will be the primary
+		}
+		return v
+	}
+}
+
+// probe asks the server, or every node of a Cluster, whether it takes writes.
+// A Cluster is well while any node is: operations find out about theirs.
+func (l *link) probe(ctx context.Context) error {
+	r, err := l.route(ctx)
+	if err != nil {
+		return err
+	}
+	shards := otp.Shards
+	if _, single := r.(alone); single {
+		shards = 1
+	}
+	commands := make([]command, shards)
+	for i := range commands {
+		tag := fmt.Sprintf("%s{%02d}:", l.prefix, i)
+		commands[i] = command{probe(), []string{tag + "m:", tag + "q:"}, nil}
+	}
+	for _, result := range r.all(ctx, commands) {
+		if result.err == nil {
+			return nil
+		}
+		err = result.err
+	}
+	return err
+}
+
+// inspect asks the servers for their settings.
+func (l *link) inspect(ctx context.Context) ([]settingsFound, error) {
+	if _, err := l.route(ctx); err != nil {
+		return nil, err
+	}
+	if cluster := l.clusterClient(); cluster != nil {
+		return inspectCluster(ctx, cluster)
+	}
+	found, err := inspect(ctx, l.client)
+	return []settingsFound{found}, err
+}
+
+// clusterClient returns the client of a Cluster, or nil where it is none.
+func (l *link) clusterClient() *goredis.ClusterClient {
+	if cluster, ok := l.client.(*goredis.ClusterClient); ok {
+		return cluster
+	}
+	return l.cluster.Load()
+}
+
+// Check looks at the servers and returns what is wrong with them for good: they
+// may evict keys, are too old, or not what they were taken for. The error says
+// what to do. A server that can't be reached is none of that: the store goes on
+// trying.
+func (s *Store) Check(ctx context.Context) error { return s.current.Load().health.check(ctx) }
