@@ -4,7 +4,6 @@ package otp
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -143,7 +142,8 @@ func (b *Breaker) verified(known bool) turn {
 	return t
 }
 
-// missed counts a wrong guess.
+// missed counts a wrong guess that the store has counted: at a live code. Others
+// say nothing of any code, and would let anybody open it without a start.
 func (b *Breaker) missed() turn {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -241,16 +241,6 @@ func (s *Service) breakerRefusal(action, known string) error {
 		return &RetryError{Err: ErrBusy, After: wait}
 	}
 	return nil
-}
-
-// noteGuess counts what a guess came to. Nobody guesses links.
-func (s *Service) noteGuess(err error, known string, link bool) {
-	switch {
-	case err == nil:
-		s.tell(s.breaker.verified(known != ""))
-	case errors.Is(err, ErrWrong) && !link:
-		s.tell(s.breaker.missed())
-	}
 }
 
 // tell logs what an admin must know of: people are refused.

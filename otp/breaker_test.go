@@ -237,8 +237,8 @@ func TestBreakerAllocatesNothing(t *testing.T) {
 		r.pass(time.Second)
 		_ = h.breakerRefusal(startAction, "")
 		h.tell(r.started(false))
-		h.noteGuess(nil, "", false)
-		h.noteGuess(ErrWrong, "", false)
+		h.tell(r.verified(false))
+		h.tell(r.missed())
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -251,7 +251,7 @@ func TestBreakerOfARealm(t *testing.T) {
 	shared := func(c *Config) { c.Breaker = r.Breaker }
 	h, beside := newHouse(t, shared), newHouse(t, shared)
 	request := startRequest(t, "jane@example.com")
-	h.store.verify = func(Guess, SessionRecord) (Outcome, error) { return Outcome{Result: Wrong}, nil }
+	h.store.verify = func(Guess, SessionRecord) (Outcome, error) { return Outcome{Result: Wrong, Failures: 1}, nil }
 	for i := range 300 {
 		v := verifyRequestFor(request, fmt.Sprintf("%06d", i))
 		if i%2 == 0 {
@@ -319,7 +319,7 @@ func TestBreakerOfARealm(t *testing.T) {
 func TestLinksOpenNoBreaker(t *testing.T) {
 	r := newBreakerRig(t)
 	h := newHouse(t, func(c *Config) { c.Breaker = r.Breaker })
-	h.store.verify = func(Guess, SessionRecord) (Outcome, error) { return Outcome{Result: Wrong}, nil }
+	h.store.verify = func(Guess, SessionRecord) (Outcome, error) { return Outcome{Result: Wrong, Failures: 1}, nil }
 	address := startRequest(t, "jane@example.com").Address
 	for range 400 {
 		if _, err := h.VerifyLink(t.Context(), Link{Dialect: "portal", Address: address, Purpose: Login, secret: "x"}, Presented{}); !errors.Is(err, ErrWrong) {
@@ -327,4 +327,30 @@ func TestLinksOpenNoBreaker(t *testing.T) {
 		}
 	}
 	r.waits("400 links", 0, 0)
+}
+
+// TestWhatTheBreakerCounts: the guesses that the store has counted, whatever it
+// says to them, and no others, which need no start.
+func TestWhatTheBreakerCounts(t *testing.T) {
+	for _, test := range []struct {
+		outcome Outcome
+		opens   bool
+	}{
+		{Outcome{Result: Wrong, Failures: 1}, true},
+		{Outcome{Result: Exhausted, Failures: 5}, true}, // the guess that kills a code
+		{Outcome{Result: Expired, Failures: 1}, true},
+		{Outcome{Result: Wrong}, false},
+		{Outcome{Result: Exhausted}, false},
+		{Outcome{Result: CoolingDown, RetryAfter: time.Second}, false},
+		{Outcome{Result: Throttled, RetryAfter: time.Second}, false},
+	} {
+		h := newHouse(t, nil)
+		h.store.verify = func(Guess, SessionRecord) (Outcome, error) { return test.outcome, nil }
+		for range 301 {
+			_, _ = h.Verify(t.Context(), verifyRequest(t, "jane@example.com", "123456"))
+		}
+		if opened := h.breakerRefusal(startAction, "") != nil; opened != test.opens {
+			t.Errorf("%+v: opened is %t", test.outcome, opened)
+		}
+	}
 }

@@ -19,46 +19,68 @@ const maxMirrored = 10_000
 type mirror struct {
 	mu sync.Mutex
 	// One generation is forgotten when the other is full or has its time.
-	young, old map[Handle]Failures
+	young, old map[Handle]mirrored
 	begun      time.Time
 }
 
-// get returns what is remembered of a handle.
-func (m *mirror) get(h Handle) Failures {
+// mirrored is what a node was told of a handle, and when by its own clock.
+type mirrored struct {
+	Failures
+	noted time.Time
+}
+
+// get returns what is remembered of a handle. What is older than a store
+// remembers a success or an unlocking for is forgotten: nobody could tell any
+// more that it was taken back.
+func (m *mirror) get(h Handle, now time.Time) Failures {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if f, ok := m.young[h]; ok {
-		return f
+	known, ok := m.young[h]
+	if !ok {
+		known = m.old[h]
 	}
-	return m.old[h]
+	if now.Sub(known.noted) >= FailuresRemembered {
+		return Failures{}
+	}
+	return known.Failures
+}
+
+// drop forgets a handle.
+func (m *mirror) drop(h Handle) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.young, h)
+	delete(m.old, h)
 }
 
 // note remembers what came of a guess.
 func (m *mirror) note(h Handle, o Outcome, now time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if o.Result == Verified {
-		delete(m.young, h)
-		delete(m.old, h)
+		m.drop(h)
 		return
 	}
 	if o.Failures == 0 {
 		return // it wasn't counted
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.young == nil || len(m.young) >= maxMirrored/2 || now.Sub(m.begun) >= FailuresRemembered/2 {
-		m.young, m.old, m.begun = make(map[Handle]Failures), m.young, now
+		m.young, m.old, m.begun = make(map[Handle]mirrored), m.young, now
 	}
-	m.young[h] = Failures{Count: o.Failures, At: o.Now}
+	m.young[h] = mirrored{Failures{Count: o.Failures, At: o.Now}, now}
 }
 
 // storeVerify has the store judge a guess, with the failures that this node
-// knows of.
+// knows of, and tells the breaker of one that was counted as a failure.
 func (s *Service) storeVerify(ctx context.Context, g Guess, r SessionRecord, charges ...Charge) (Outcome, error) {
-	g.Failures = s.mirror.get(g.Handle)
+	g.Failures = s.mirror.get(g.Handle, s.now())
 	outcome, err := s.store.Verify(ctx, g, r, charges...)
 	// What is only tried clears nothing.
 	if tried := r.ID == ""; err == nil && !(tried && outcome.Result == Verified) {
-		s.mirror.note(g.Handle, outcome, time.Now())
+		s.mirror.note(g.Handle, outcome, s.now())
+	}
+	if err == nil && outcome.Failures > 0 && !g.Link {
+		s.tell(s.breaker.missed())
 	}
 	return outcome, err
 }
@@ -73,6 +95,7 @@ func (s *Service) Unlock(ctx context.Context, a Address) error {
 	if err := s.store.Unlock(ctx, s.handle(a)); err != nil {
 		return unavailable(err)
 	}
+	s.mirror.drop(s.handle(a))
 	s.logger.Info("an address was unlocked", slog.String("realm", s.realm))
 	return nil
 }

@@ -50,6 +50,12 @@ func TestMirrorIsBounded(t *testing.T) {
 	if n := len(m.young) + len(m.old); n > maxMirrored {
 		t.Errorf("%d are remembered", n)
 	}
+	if got := m.get(Handle(fmt.Sprint(3*maxMirrored-1)), now.Add(FailuresRemembered-time.Second)); got.Count != 3 {
+		t.Errorf("forgotten before its time: %+v", got)
+	}
+	if got := m.get(Handle(fmt.Sprint(3*maxMirrored-1)), now.Add(FailuresRemembered)); got != (Failures{}) {
+		t.Errorf("remembered though nothing new was: %+v", got)
+	}
 	m.note("late", failed, now.Add(FailuresRemembered))
 	m.note("later", failed, now.Add(2*FailuresRemembered))
 	if len(m.young)+len(m.old) != 2 {

@@ -32,7 +32,5 @@ func (s *Service) Try(ctx context.Context, r VerifyRequest) error {
 		return nil
 	}
 	s.holdBack(verifyAction, r.ClientIP, outcome)
-	err = outcome.miss()
-	s.noteGuess(err, r.KnownBrowser, false)
-	return err
+	return outcome.miss()
 }

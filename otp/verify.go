@@ -183,8 +183,8 @@ func (s *Service) redeem(ctx context.Context, p Presented, known, ownBudget, ref
 		judge = s.judgeKnown
 	}
 	v, err := judge(both, p, guess, session)
-	if err != nil || v.Session.ID == session.ID { // else a repeated request
-		s.noteGuess(err, known, guess.Link)
+	if err == nil && v.Session.ID == session.ID { // else a repeated request
+		s.tell(s.breaker.verified(known != ""))
 	}
 	if err == nil && p.Due == RefusePending && !session.Pending && session.MFA.IsZero() && s.DemandsFactor(session) {
 		err = s.refusePending(ctx, v.Session)
