@@ -127,11 +127,16 @@ func (s *Server) signal(signal syscall.Signal) {
 }
 
 // Restart kills the server and starts it anew on the same port, in the same
-// folder and with the same arguments.
+// folder and with the same arguments. Meanwhile somebody's connection may have
+// the port at its own end: then it waits until that is over.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Kill()
-	if err := s.run(); err != nil {
+	err := s.run()
+	for deadline := time.Now().Add(startTimeout); err != nil && time.Now().Before(deadline); err = s.run() {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err != nil {
 		s.t.Fatal(err)
 	}
 }
