@@ -100,18 +100,25 @@ func word(text string) string {
 	return text
 }
 
-// inspectCluster asks every primary of a Cluster.
+// inspectCluster asks every primary of a Cluster. It goes without those that
+// don't answer, as the Cluster does, unless none answers.
 func inspectCluster(ctx context.Context, cluster *goredis.ClusterClient) ([]settingsFound, error) {
 	var mu sync.Mutex
 	var all []settingsFound
 	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *goredis.Client) error {
 		found, err := inspect(ctx, node)
+		if err != nil {
+			return err
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		all = append(all, found)
-		return err
+		return nil
 	})
-	return all, err
+	if len(all) > 0 {
+		return all, nil
+	}
+	return nil, err
 }
 
 // inspect asks a server what it tells of itself. One that refuses to tell is no

@@ -63,7 +63,9 @@ type health struct {
 	// unfit is why the server is not used though it could be.
 	unfit atomic.Pointer[unfitError]
 
-	wake    chan struct{}
+	wake chan struct{}
+	// next is when another probe may begin; run's own.
+	next    time.Time
 	begin   sync.Once
 	stop    context.CancelFunc
 	stopped context.Context
@@ -207,30 +209,30 @@ func (h *health) run() {
 	}
 }
 
-// mend asks until there is no doubt.
+// mend asks until there is no doubt, however often doubts come and go: on a
+// Cluster that has lost a node they do with each operation.
 func (h *health) mend() {
 	for h.answers.doubtful() || h.writes.doubtful() || h.room.doubtful() {
+		if pause := time.Until(h.next); pause > 0 {
+			select {
+			case <-time.After(pause):
+				continue
+			case <-h.stopped.Done():
+				return
+			}
+		}
 		if h.answers.doubtful() {
 			h.forgetCheck() // it may come back as another
 		}
-		pause := time.NewTimer(probeInterval + rand.N(probeInterval/4))
 		began := time.Now()
+		h.next = began.Add(probeInterval + rand.N(probeInterval/4))
 		ctx, cancel := context.WithTimeout(h.stopped, h.timeout)
 		err := h.probe(ctx)
 		cancel()
-		if h.stopped.Err() == nil {
-			h.learnFromProbe(began, err)
-		}
-		if err == nil {
-			pause.Stop()
-			continue
-		}
-		select {
-		case <-pause.C:
-		case <-h.stopped.Done():
-			pause.Stop()
+		if h.stopped.Err() != nil {
 			return
 		}
+		h.learnFromProbe(began, err)
 	}
 }
 

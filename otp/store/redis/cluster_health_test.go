@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redis
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddy-otp/caddy-otp/otp"
+)
+
+// A Cluster that has lost a node goes on: it is no outage of the whole, its
+// settings are still looked at, and it isn't asked about its health more often
+// than a server that is gone.
+func TestHealthOfAClusterWithoutANode(t *testing.T) {
+	servers := serveCluster(t, "--cluster-require-full-coverage", "no")
+	log := new(logBuffer)
+	s := openAt(t, servers.URLs(), WithTimeout(limit), WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+	h := s.current.Load().health
+	var probes, looks atomic.Int64
+	probe, inspect := h.probe, h.inspect
+	h.probe = func(ctx context.Context) error {
+		probes.Add(1)
+		return probe(ctx)
+	}
+	h.inspect = func(ctx context.Context) ([]settingsFound, error) {
+		looks.Add(1)
+		return inspect(ctx)
+	}
+	if err := logIn(t.Context(), s, 1); err != nil {
+		t.Fatal(err)
+	}
+	servers.Servers[1].Kill()
+	began, failed := time.Now(), 0
+	asked, looked := probes.Load(), looks.Load()
+	for n := int64(0); time.Since(began) < 3*time.Second; n++ {
+		if _, err := s.Start(t.Context(), testChallenge(n), nil); err != nil {
+			wantUnavailableOf(t, err)
+			failed++
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if failed == 0 {
+		t.Error("nothing fails though a node is gone")
+	}
+	most := int64(time.Since(began)/probeInterval) + 1
+	if n := probes.Load() - asked; n == 0 || n > most {
+		t.Errorf("asked %d times, want %d at most", n, most)
+	}
+	if n := looks.Load() - looked; n > most {
+		t.Errorf("looked at the settings %d times", n)
+	}
+	for _, server := range servers.Servers {
+		server.Do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+	}
+	err := openAt(t, servers.URLs(), WithTimeout(limit)).Check(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "any_eviction_policy") {
+		t.Errorf("the check of the nodes that are left says %v", err)
+	}
+	wantLog(t, log, map[string]int{"redis is down": 0})
+	for n := range int64(otp.Shards) {
+		if _, err := s.Start(t.Context(), testChallenge(n), nil); err == nil {
+			return
+		}
+	}
+	t.Error("nothing works")
+}
