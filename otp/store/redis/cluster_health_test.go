@@ -72,9 +72,10 @@ func TestHealthOfAClusterWithoutANode(t *testing.T) {
 }
 
 // TestHangingNode: those who ask for what a node has that hangs don't make the
-// whole Cluster seem to be down, even while nobody asks the others.
+// whole Cluster seem to be down, even while nobody asks the others. (Nodes that
+// want full coverage all refuse, once they notice.)
 func TestHangingNode(t *testing.T) {
-	servers := serveCluster(t)
+	servers := serveCluster(t, "--cluster-require-full-coverage", "no")
 	log := new(logBuffer)
 	s := openAt(t, servers.URLs(), WithTimeout(otp.DefaultTimeout), WithLogger(slog.New(slog.NewTextHandler(log, nil))))
 	gone := servers.Owner(servers.Slot("{" + testHandle(1).Shard() + "}"))
