@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,6 +58,50 @@ func (c *cluster) do(ctx context.Context, cmd command) (any, error) {
 // all sends the commands of each node together.
 func (c *cluster) all(ctx context.Context, cs []command) []result {
 	results := make([]result, len(cs))
+	var sent sync.WaitGroup
+	for n, at := range c.byNode(ctx, cs, results) {
+		sent.Go(func() {
+			for i, r := range n.all(ctx, pick(cs, at)) {
+				results[at[i]] = r
+			}
+		})
+	}
+	sent.Wait()
+	return results
+}
+
+// any is all where one command that succeeds is enough: then it doesn't wait
+// for the other nodes. It returns why none did.
+func (c *cluster) any(ctx context.Context, cs []command) error {
+	unsent := make([]result, len(cs))
+	nodes := c.byNode(ctx, cs, unsent)
+	outcomes := make(chan []result, len(nodes))
+	for n, at := range nodes {
+		go func() { outcomes <- n.all(ctx, pick(cs, at)) }()
+	}
+	err := firstError(unsent)
+	for range nodes {
+		results := <-outcomes
+		if slices.ContainsFunc(results, func(r result) bool { return r.err == nil }) {
+			return nil
+		}
+		err = firstError(results)
+	}
+	return err
+}
+
+func firstError(results []result) error {
+	for _, r := range results {
+		if r.err != nil {
+			return r.err
+		}
+	}
+	return nil
+}
+
+// byNode returns the places of each node's commands, and puts errors into the
+// results of those that have no node.
+func (c *cluster) byNode(ctx context.Context, cs []command, results []result) map[*node][]int {
 	places := make(map[*node][]int)
 	for i, cmd := range cs {
 		n, err := c.nodeOf(ctx, cmd)
@@ -66,20 +111,16 @@ func (c *cluster) all(ctx context.Context, cs []command) []result {
 		}
 		places[n] = append(places[n], i)
 	}
-	var sent sync.WaitGroup
-	for n, at := range places {
-		sent.Go(func() {
-			batch := make([]command, len(at))
-			for i, place := range at {
-				batch[i] = cs[place]
-			}
-			for i, r := range n.all(ctx, batch) {
-				results[at[i]] = r
-			}
-		})
+	return places
+}
+
+// pick returns the commands at places.
+func pick(cs []command, places []int) []command {
+	picked := make([]command, len(places))
+	for i, place := range places {
+		picked[i] = cs[place]
 	}
-	sent.Wait()
-	return results
+	return picked
 }
 
 // nodeOf returns the primary of a command's slot.

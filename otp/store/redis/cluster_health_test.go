@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -68,4 +69,31 @@ func TestHealthOfAClusterWithoutANode(t *testing.T) {
 		}
 	}
 	t.Error("nothing works")
+}
+
+// TestHangingNode: those who ask for what a node has that hangs don't make the
+// whole Cluster seem to be down, even while nobody asks the others. (Nodes that
+// want full coverage all refuse, once they notice.)
+func TestHangingNode(t *testing.T) {
+	servers := serveCluster(t, "--cluster-require-full-coverage", "no")
+	log := new(logBuffer)
+	s := openAt(t, servers.URLs(), WithTimeout(otp.DefaultTimeout), WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+	gone := servers.Owner(servers.Slot("{" + testHandle(1).Shard() + "}"))
+	for n := range int64(otp.Shards) {
+		if err := logIn(t.Context(), s, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone.Stop()
+	var asking sync.WaitGroup
+	for began := time.Now(); time.Since(began) < 3*time.Second; time.Sleep(20 * time.Millisecond) {
+		asking.Go(func() {
+			_, err := s.Start(t.Context(), testChallenge(1), nil)
+			wantUnavailableOf(t, err)
+		})
+	}
+	asking.Wait()
+	gone.Continue()
+	awaitsLogin(t, s, 1000)
+	wantLog(t, log, map[string]int{"redis is down": 0})
 }

@@ -51,28 +51,25 @@ func (l *link) watchHealth() {
 }
 
 // probe asks the server, or every node of a Cluster, whether it takes writes.
-// A Cluster is well while any node is: operations find out about theirs.
+// A Cluster is well while any node is: operations find out about theirs. One
+// that hangs doesn't hold up the others' answer, or it would seem to be all.
 func (l *link) probe(ctx context.Context) error {
 	r, err := l.route(ctx)
 	if err != nil {
 		return err
 	}
-	shards := otp.Shards
-	if _, single := r.(alone); single {
-		shards = 1
-	}
-	commands := make([]command, shards)
-	for i := range commands {
+	shard := func(i int) command {
 		tag := fmt.Sprintf("%s{%02d}:", l.prefix, i)
-		commands[i] = command{probe(), []string{tag + "m:", tag + "q:"}, nil}
+		return command{probe(), []string{tag + "m:", tag + "q:"}, nil}
 	}
-	for _, result := range r.all(ctx, commands) {
-		if result.err == nil {
-			return nil
+	if c, several := r.(*cluster); several {
+		commands := make([]command, otp.Shards)
+		for i := range commands {
+			commands[i] = shard(i)
 		}
-		err = result.err
+		return c.any(ctx, commands)
 	}
-	return err
+	return r.all(ctx, []command{shard(0)})[0].err
 }
 
 // inspect asks the servers for their settings.

@@ -221,9 +221,6 @@ func (h *health) mend() {
 				return
 			}
 		}
-		if h.answers.doubtful() {
-			h.forgetCheck() // it may come back as another
-		}
 		began := time.Now()
 		h.next = began.Add(probeInterval + rand.N(probeInterval/4))
 		ctx, cancel := context.WithTimeout(h.stopped, h.timeout)
@@ -240,6 +237,7 @@ func (h *health) mend() {
 // looked at before it is used.
 func (h *health) learnFromProbe(began time.Time, err error) {
 	if code, replied := replyCode(err); (err == nil || replied && code == "") && h.answers.err() != nil {
+		h.forgetCheck() // it may have come back as another
 		h.checkIfDue()
 	}
 	h.learn(began, err, true)
