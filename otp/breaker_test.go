@@ -286,12 +286,12 @@ func TestBreakerOfARealm(t *testing.T) {
 	}
 
 	known := request
-	known.KnownBrowser = "id"
+	known.KnownBrowser.ID = "id"
 	if _, err := beside.Start(t.Context(), known); err != nil {
 		t.Errorf("a known browser's start: %v", err)
 	}
 	guess := verifyRequestFor(request, "000123")
-	guess.KnownBrowser = "id"
+	guess.KnownBrowser.ID = "id"
 	h.store.verify = nil
 	if _, err := h.Verify(t.Context(), guess); err != nil {
 		t.Errorf("a known browser's code: %v", err)

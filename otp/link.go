@@ -13,8 +13,9 @@ type Link struct {
 	Tenant          string
 	Payload         []byte
 
-	ownBudget string
-	secret    string
+	// asker is the browser that asked for it; any may redeem it.
+	asker  KnownBrowser
+	secret string
 }
 
 type linkDetails struct {
@@ -46,7 +47,7 @@ func (s *Service) newLink(r StartRequest, bound boundTenant) (token string, tag 
 		Tenant:  r.Tenant,
 		Payload: r.LinkPayload,
 
-		OwnBudget: r.ownBudget(),
+		OwnBudget: r.KnownBrowser.budget(),
 		Secret:    secret,
 	})
 	if err != nil {
@@ -75,7 +76,7 @@ func (s *Service) OpenLink(token string) (Link, error) {
 		Tenant:  d.Tenant,
 		Payload: d.Payload,
 
-		ownBudget: d.OwnBudget,
-		secret:    d.Secret,
+		asker:  KnownBrowser{ID: d.OwnBudget, OwnBudget: true},
+		secret: d.Secret,
 	}, nil
 }

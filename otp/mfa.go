@@ -232,7 +232,7 @@ func (s *Service) Elevate(ctx context.Context, x Session, r ElevateRequest) (Ver
 		}
 		elevated.Enrolled = e.Enabled
 	}
-	v, err := s.judge(ctx, r.presented(x), guess, elevated)
+	v, err := s.judge(ctx, r.presented(x), "", guess, elevated)
 	if err != nil {
 		return Verification{}, err
 	}
@@ -288,7 +288,7 @@ func (s *Service) repeatElevation(ctx context.Context, x Session, r ElevateReque
 	guess.Account = guess.Handle.Shard() + s.keys.name("account", s.realm, "nobody's")
 	next := x
 	next.ID = s.newSessionID(guess.Handle)
-	v, err := s.judge(ctx, Presented{ClientIP: r.ClientIP, Browser: r.Browser, Lifetime: time.Second}, guess, next)
+	v, err := s.judge(ctx, Presented{ClientIP: r.ClientIP, Browser: r.Browser, Lifetime: time.Second}, "", guess, next)
 	switch {
 	case errors.Is(err, ErrWrong), errors.Is(err, ErrExpired), errors.Is(err, ErrExhausted):
 		return Verification{}, ErrNoSession

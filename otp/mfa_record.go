@@ -160,7 +160,7 @@ func (s *Service) startRecordGuess(ctx context.Context, g Guess, secret Tag, ip 
 // why it is wrong.
 func (s *Service) judgeRecord(ctx context.Context, p Presented, g Guess, x Session) (Verification, error) {
 	p.Browser = ""
-	v, err := s.judge(ctx, p, g, x)
+	v, err := s.judge(ctx, p, "", g, x)
 	if errors.Is(err, ErrExhausted) || errors.Is(err, ErrExpired) {
 		err = ErrWrong
 	}

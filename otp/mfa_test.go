@@ -178,7 +178,7 @@ func TestElevate(t *testing.T) {
 	if g.Account == h.account(handle, phone) || !strings.HasPrefix(g.Account, handle.Shard()) {
 		t.Errorf("account %s", g.Account)
 	}
-	if fmt.Sprint(call.charges) != fmt.Sprint(h.verifyCharges(r.ClientIP)) || fmt.Sprint(g.Refunds) != fmt.Sprint(h.startRefunds(r.ClientIP)) {
+	if fmt.Sprint(call.charges) != fmt.Sprint(h.verifyCharges(r.ClientIP, "")) || fmt.Sprint(g.Refunds) != fmt.Sprint(h.startRefunds(r.ClientIP, "")) {
 		t.Errorf("charged %+v, refunded %+v", call.charges, g.Refunds)
 	}
 	if call.session.Owner != x.Owner || call.session.Refresh == "" || v.Refresh == "" || call.session.Lifetime > time.Until(x.Expires)+time.Second {

@@ -32,23 +32,8 @@ type StartRequest struct {
 	// LinkPayload is carried by the link, sealed, and returned by
 	// [Service.OpenLink].
 	LinkPayload []byte
-	// KnownBrowser is the id of a known browser that asks, in which somebody
-	// with Address has signed in before, as a sealed cookie shows; empty: it
-	// isn't known.
-	KnownBrowser string
-	// OwnBudget keeps what a known browser asks for apart from what everybody
-	// shares: with throttles and a failure budget that nobody else uses up. The
-	// code can be redeemed only by who says the same, so it is for callers who
-	// are sure to.
-	OwnBudget bool
-}
-
-// ownBudget is the known browser whose own budget is used, or "".
-func (r StartRequest) ownBudget() string {
-	if r.OwnBudget {
-		return r.KnownBrowser
-	}
-	return ""
+	// KnownBrowser is the browser that asks, where it is known for Address.
+	KnownBrowser KnownBrowser
 }
 
 // Started is the answer to a start. It is the same whether or not a message
@@ -75,10 +60,10 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	if !s.HasSender(r.Address.channel) {
 		return Started{}, ErrNoSender
 	}
-	if err := s.breakerRefusal(startAction, r.KnownBrowser); err != nil {
+	if err := s.breakerRefusal(startAction, r.KnownBrowser.ID); err != nil {
 		return Started{}, err
 	}
-	if err := s.refuseHeldBack(startAction, r.ClientIP, r.ownBudget()); err != nil {
+	if err := s.refuseHeldBack(startAction, r.ClientIP, r.KnownBrowser.budget()); err != nil {
 		return Started{}, err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
@@ -87,7 +72,7 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 	}
 	started, err := s.issue(ctx, r, person.bound(r.Tenant), refusal)
 	if err == nil {
-		s.tell(s.breaker.started(r.KnownBrowser != ""))
+		s.tell(s.breaker.started(r.KnownBrowser.ID != ""))
 	}
 	return started, err
 }
@@ -97,7 +82,7 @@ func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
 // because of that.
 func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, refusal string) (Started, error) {
 	challenge := Challenge{
-		Handle:   s.handleFor(r.Address, r.ownBudget()),
+		Handle:   s.handleFor(r.Address, r.KnownBrowser.budget()),
 		Group:    s.group(r.Dialect, r.Client, r.Address, r.Purpose),
 		Lifetime: r.Code.LifetimeOn(r.Address.channel),
 		Attempts: r.Code.Attempts,
@@ -142,7 +127,7 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
 	until := time.Now().Add(deliveryLease)
-	charges := s.startCharges(r.ClientIP, r.ownBudget())
+	charges := s.startCharges(r.ClientIP, r.KnownBrowser.budget())
 	outcome, err := s.store.Start(ctx, challenge, envelope, charges...)
 	if err != nil {
 		return Started{}, unavailable(err)

@@ -173,18 +173,16 @@ func (s *Service) startCharges(ip netip.Addr, ownBudget string) []Charge {
 	return slices.Concat(s.clientIPCharges(startAction, ip, 1), s.globalCharges(), s.addressCharges())
 }
 
-func (s *Service) verifyCharges(ip netip.Addr) []Charge {
+func (s *Service) verifyCharges(ip netip.Addr, ownBudget string) []Charge {
+	if ownBudget != "" {
+		return nil
+	}
 	return s.clientIPCharges(verifyAction, ip, verifiesPerStart)
 }
 
-// guessCharges are the charges of a code that is only tried.
-func (s *Service) guessCharges(r VerifyRequest) []Charge {
-	if r.ownBudget() != "" {
+func (s *Service) startRefunds(ip netip.Addr, ownBudget string) []Charge {
+	if ownBudget != "" {
 		return nil
 	}
-	return s.verifyCharges(r.ClientIP)
-}
-
-func (s *Service) startRefunds(ip netip.Addr) []Charge {
 	return s.clientIPCharges(startAction, ip, 1)
 }

@@ -27,8 +27,8 @@ func TestCharges(t *testing.T) {
 	}{
 		{"a start by IPv4", s.startCharges(v4, ""), []int{50, 10, 3, 5}, []Scope{ScopeClientIP, ScopeClientIP, ScopeAddress, ScopeAddress}},
 		{"a start by IPv6", s.startCharges(v6, ""), []int{50, 50 * 16, 10, 10 * 16, 3, 5}, []Scope{ScopeClientIP, ScopeClientIP, ScopeClientIP, ScopeClientIP, ScopeAddress, ScopeAddress}},
-		{"a verification by IPv4", s.verifyCharges(v4), []int{300, 60}, []Scope{ScopeClientIP, ScopeClientIP}},
-		{"a verification by IPv6", s.verifyCharges(v6), []int{300, 300 * 16, 60, 60 * 16}, []Scope{ScopeClientIP, ScopeClientIP, ScopeClientIP, ScopeClientIP}},
+		{"a verification by IPv4", s.verifyCharges(v4, ""), []int{300, 60}, []Scope{ScopeClientIP, ScopeClientIP}},
+		{"a verification by IPv6", s.verifyCharges(v6, ""), []int{300, 300 * 16, 60, 60 * 16}, []Scope{ScopeClientIP, ScopeClientIP, ScopeClientIP, ScopeClientIP}},
 	} {
 		if len(tc.charges) != len(tc.events) {
 			t.Errorf("%s: %+v", tc.name, tc.charges)
@@ -48,7 +48,7 @@ func TestCharges(t *testing.T) {
 			buckets[c.Bucket] = true
 		}
 	}
-	if refunds := s.startRefunds(v6); fmt.Sprint(refunds) != fmt.Sprint(s.startCharges(v6, "")[:4]) {
+	if refunds := s.startRefunds(v6, ""); fmt.Sprint(refunds) != fmt.Sprint(s.startCharges(v6, "")[:4]) {
 		t.Errorf("refunds are %+v", refunds)
 	}
 	if s.throttles.ClientIP[0].Events != 50 {
@@ -136,7 +136,7 @@ func TestGlobalCharges(t *testing.T) {
 	if global[0].Scope != ScopeGlobal || global[0].Events != 100 || global[0].Bucket == "" || global[0].Bucket == global[1].Bucket {
 		t.Errorf("%+v", global)
 	}
-	for _, c := range append(s.verifyCharges(ip), s.startRefunds(ip)...) {
+	for _, c := range append(s.verifyCharges(ip, ""), s.startRefunds(ip, "")...) {
 		if c.Scope != ScopeClientIP {
 			t.Errorf("a verification charges or gives back %+v", c)
 		}
@@ -179,7 +179,7 @@ func TestExemptClients(t *testing.T) {
 		if want := []Scope{ScopeGlobal, ScopeAddress, ScopeAddress, ScopeAddress}; slices.Equal(scopes, want) != exempt {
 			t.Errorf("a start from %q is charged by %v", text, scopes)
 		}
-		if got := len(s.verifyCharges(ip)) == 0 && len(s.startRefunds(ip)) == 0; got != exempt {
+		if got := len(s.verifyCharges(ip, "")) == 0 && len(s.startRefunds(ip, "")) == 0; got != exempt {
 			t.Errorf("a verification from %q: exempt is %t", text, got)
 		}
 	}

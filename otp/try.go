@@ -11,20 +11,20 @@ func (s *Service) Try(ctx context.Context, r VerifyRequest) error {
 	if r.Purpose == MFA {
 		return errOfFactor
 	}
-	if err := s.breakerRefusal(verifyAction, r.KnownBrowser); err != nil {
+	if err := s.breakerRefusal(verifyAction, r.KnownBrowser.ID); err != nil {
 		return err
 	}
-	if err := s.refuseHeldBack(verifyAction, r.ClientIP, r.ownBudget()); err != nil {
+	if err := s.refuseHeldBack(verifyAction, r.ClientIP, r.KnownBrowser.budget()); err != nil {
 		return err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
 		return err
 	}
-	guess := s.aim(s.guessCode(r, person), r.Address, refusal, r.ownBudget())
+	guess := s.aim(s.guessCode(r, person), r.Address, refusal, r.KnownBrowser.budget())
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
-	outcome, err := s.storeVerify(ctx, guess, SessionRecord{}, s.guessCharges(r)...)
+	outcome, err := s.storeVerify(ctx, guess, SessionRecord{}, s.verifyCharges(r.ClientIP, r.KnownBrowser.budget())...)
 	switch {
 	case err != nil:
 		return unavailable(err)

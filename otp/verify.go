@@ -65,17 +65,8 @@ type VerifyRequest struct {
 	Tenant string
 	// Known refuses addresses that have never verified before, as wrong.
 	Known bool
-	// KnownBrowser and OwnBudget are those of [StartRequest].
-	KnownBrowser string
-	OwnBudget    bool
-}
-
-// ownBudget is the known browser whose own budget is used, or "".
-func (r VerifyRequest) ownBudget() string {
-	if r.OwnBudget {
-		return r.KnownBrowser
-	}
-	return ""
+	// KnownBrowser is that of [StartRequest].
+	KnownBrowser KnownBrowser
 }
 
 // Verification is a success.
@@ -99,17 +90,17 @@ func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, er
 	if r.Purpose == MFA {
 		return Verification{}, errOfFactor
 	}
-	if err := s.breakerRefusal(verifyAction, r.KnownBrowser); err != nil {
+	if err := s.breakerRefusal(verifyAction, r.KnownBrowser.ID); err != nil {
 		return Verification{}, err
 	}
-	if err := s.refuseHeldBack(verifyAction, r.ClientIP, r.ownBudget()); err != nil {
+	if err := s.refuseHeldBack(verifyAction, r.ClientIP, r.KnownBrowser.budget()); err != nil {
 		return Verification{}, err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
 		return Verification{}, err
 	}
-	return s.redeem(ctx, r.Presented, r.KnownBrowser, r.ownBudget(), refusal, s.guessCode(r, person), Session{
+	return s.redeem(ctx, r.Presented, r.KnownBrowser, refusal, s.guessCode(r, person), Session{
 		Address: r.Address,
 		Method:  ByCode,
 		Dialect: r.Dialect,
@@ -144,7 +135,7 @@ func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verifica
 		Tags:  s.keys.candidates(s.tagParts(linkTag, l.Dialect, l.Client, l.Address, l.Purpose, person.bound(l.Tenant), l.secret)...),
 		Link:  true,
 	}
-	return s.redeem(ctx, p, "", l.ownBudget, refusal, guess, Session{
+	return s.redeem(ctx, p, l.asker, refusal, guess, Session{
 		Address: l.Address,
 		Method:  ByLink,
 		Dialect: l.Dialect,
@@ -154,12 +145,11 @@ func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verifica
 	})
 }
 
-// redeem has the store judge a guess. known is the known browser that it comes
-// from, or empty, and ownBudget that whose own budget is used. Somebody who may
-// not sign in, because of refusal unless that is empty, is answered like anybody
-// who guesses wrong.
-func (s *Service) redeem(ctx context.Context, p Presented, known, ownBudget, refusal string, guess Guess, session Session) (Verification, error) {
-	guess = s.aim(guess, session.Address, refusal, ownBudget)
+// redeem has the store judge a guess at what a browser asked for. Somebody who
+// may not sign in, because of refusal unless that is empty, is answered like
+// anybody who guesses wrong.
+func (s *Service) redeem(ctx context.Context, p Presented, known KnownBrowser, refusal string, guess Guess, session Session) (Verification, error) {
+	guess = s.aim(guess, session.Address, refusal, known.budget())
 	session.ID = s.newSessionID(guess.Handle)
 	session.Subject = s.subject(session.Person, session.Address)
 	session.Owner = s.owner(session.Subject)
@@ -178,13 +168,9 @@ func (s *Service) redeem(ctx context.Context, p Presented, known, ownBudget, ref
 	case due:
 		session.Pending = p.Due == KeepPending
 	}
-	judge := s.judge
-	if ownBudget != "" {
-		judge = s.judgeKnown
-	}
-	v, err := judge(both, p, guess, session)
+	v, err := s.judge(both, p, known.budget(), guess, session)
 	if err == nil && v.Session.ID == session.ID { // else a repeated request
-		s.tell(s.breaker.verified(known != ""))
+		s.tell(s.breaker.verified(known.ID != ""))
 	}
 	if err == nil && p.Due == RefusePending && !session.Pending && session.MFA.IsZero() && s.DemandsFactor(session) {
 		err = s.refusePending(ctx, v.Session)
@@ -209,17 +195,10 @@ func (s *Service) aim(guess Guess, a Address, refusal, ownBudget string) Guess {
 
 // judge has the store judge a guess and open the session in the same step.
 // Scope, audience and device of p have no say here.
-func (s *Service) judge(ctx context.Context, p Presented, guess Guess, session Session) (Verification, error) {
+func (s *Service) judge(ctx context.Context, p Presented, ownBudget string, guess Guess, session Session) (Verification, error) {
 	guess.Browser = p.Browser
-	guess.Refunds = s.startRefunds(p.ClientIP)
-	return s.open(ctx, p, guess, session, s.verifyCharges(p.ClientIP)...)
-}
-
-// judgeKnown is judge for a known browser, which isn't counted by its network
-// address: see [Service.startCharges].
-func (s *Service) judgeKnown(ctx context.Context, p Presented, guess Guess, session Session) (Verification, error) {
-	guess.Browser = p.Browser
-	return s.open(ctx, p, guess, session)
+	guess.Refunds = s.startRefunds(p.ClientIP, ownBudget)
+	return s.open(ctx, p, guess, session, s.verifyCharges(p.ClientIP, ownBudget)...)
 }
 
 // open is judge with charges of the caller's choice, and nothing given back but

@@ -50,7 +50,7 @@ func TestVerify(t *testing.T) {
 		g.Group != h.group("portal", "web", r.Address, Login) {
 		t.Errorf("guess %+v", g)
 	}
-	if fmt.Sprint(call.charges) != fmt.Sprint(h.verifyCharges(r.ClientIP)) || fmt.Sprint(g.Refunds) != fmt.Sprint(h.startRefunds(r.ClientIP)) {
+	if fmt.Sprint(call.charges) != fmt.Sprint(h.verifyCharges(r.ClientIP, "")) || fmt.Sprint(g.Refunds) != fmt.Sprint(h.startRefunds(r.ClientIP, "")) {
 		t.Errorf("charged %+v, refunded %+v", call.charges, g.Refunds)
 	}
 	if call.session.ID != x.ID || call.session.Refresh != "" || call.session.Lifetime != time.Hour || x.ID.Shard() != handle.Shard() {

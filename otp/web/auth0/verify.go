@@ -163,7 +163,7 @@ func (d *Dialect) tryCode(r *http.Request, o wire.Object) error {
 		Purpose:   otp.Login,
 		Code:      o.Text("verification_code"),
 
-		KnownBrowser: d.Known(r, address),
+		KnownBrowser: otp.KnownBrowser{ID: d.Known(r, address)},
 	})
 	switch {
 	case errors.Is(err, otp.ErrWrong):

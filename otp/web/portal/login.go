@@ -114,8 +114,7 @@ func (p *portal) start(w http.ResponseWriter, r *http.Request, a attempt) error 
 		LinkPath:    LinkPath(p.Path),
 		LinkPayload: payload,
 
-		KnownBrowser: a.KnownBrowser,
-		OwnBudget:    true,
+		KnownBrowser: otp.KnownBrowser{ID: a.KnownBrowser, OwnBudget: true},
 	})
 	if err != nil {
 		return err

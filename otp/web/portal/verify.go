@@ -55,8 +55,7 @@ func (p *portal) verify(w http.ResponseWriter, r *http.Request) error {
 		Purpose:   otp.Login,
 		Code:      code,
 
-		KnownBrowser: a.KnownBrowser,
-		OwnBudget:    true,
+		KnownBrowser: otp.KnownBrowser{ID: a.KnownBrowser, OwnBudget: true},
 	})
 	if err != nil {
 		return p.refuse(w, p.verifyPage(r, a, device), err)

@@ -49,7 +49,7 @@ func (d *Dialect) Start(r *http.Request, s otp.StartRequest) (otp.Started, error
 	s.Purpose = otp.Login
 	s.Code = d.Code
 	s.ClientIP = CallerOf(r).IP
-	s.KnownBrowser = d.Known(r, s.Address)
+	s.KnownBrowser.ID = d.Known(r, s.Address)
 	s.Locale = cmp.Or(s.Locale, Languages(r))
 	return d.Service.Start(r.Context(), s)
 }
@@ -83,7 +83,7 @@ func (d *Dialect) Verify(r *http.Request, v otp.VerifyRequest) (otp.Verification
 	v.Purpose = otp.Login
 	v.ClientIP = CallerOf(r).IP
 	v.Device = Device(r.UserAgent())
-	v.KnownBrowser = d.Known(r, v.Address)
+	v.KnownBrowser.ID = d.Known(r, v.Address)
 	return d.Service.Verify(r.Context(), v)
 }
 
