@@ -10,9 +10,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"strings"
+	"sync"
 )
 
 // MinSecretLength is the fewest bytes that a secret may have.
@@ -26,8 +29,8 @@ var ErrSealed = errors.New("can't be opened")
 // secret signs and seals; every one verifies and opens; the last derives the
 // names in the store, so it must stay last while new ones are put in front.
 type Keys struct {
-	names   []byte
-	tags    [][]byte
+	names   *hmacKey
+	tags    []*hmacKey
 	secrets [][]byte
 }
 
@@ -41,9 +44,9 @@ func NewKeys(secrets ...[]byte) (*Keys, error) {
 		if len(secret) < MinSecretLength {
 			return nil, fmt.Errorf("secret %d has %d bytes; at least %d are needed", i+1, len(secret), MinSecretLength)
 		}
-		k.tags = append(k.tags, derive(secret, "tag"))
+		k.tags = append(k.tags, newHMACKey(derive(secret, "tag")))
 	}
-	k.names = derive(secrets[len(secrets)-1], "name")
+	k.names = newHMACKey(derive(secrets[len(secrets)-1], "name"))
 	return k, nil
 }
 
@@ -56,31 +59,42 @@ func derive(secret []byte, use string) []byte {
 	return key
 }
 
+// hmacKey makes MACs under one key. It is safe for concurrent use.
+type hmacKey struct {
+	// hashes are HMACs at their beginning, which know the key already.
+	hashes sync.Pool
+}
+
+func newHMACKey(key []byte) *hmacKey {
+	return &hmacKey{hashes: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+}
+
 // mac is 128 bits of HMAC-SHA256 over length-prefixed parts, as base64url.
-func mac(key []byte, parts ...string) string {
-	h := hmac.New(sha256.New, key)
+func (k *hmacKey) mac(parts ...string) string {
+	h := k.hashes.Get().(hash.Hash)
+	defer k.hashes.Put(h)
+	h.Reset()
+	scratch := make([]byte, 0, 128)
 	for _, part := range parts {
-		var length [4]byte
-		n := len(part)
-		length[0], length[1], length[2], length[3] = byte(n>>24), byte(n>>16), byte(n>>8), byte(n)
-		h.Write(length[:])
-		h.Write([]byte(part))
+		scratch = binary.BigEndian.AppendUint32(scratch[:0], uint32(len(part)))
+		scratch = append(scratch, part...)
+		h.Write(scratch)
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+	return base64.RawURLEncoding.EncodeToString(h.Sum(scratch[:0])[:16])
 }
 
 // name derives what the store knows something by.
-func (k *Keys) name(parts ...string) string { return mac(k.names, parts...) }
+func (k *Keys) name(parts ...string) string { return k.names.mac(parts...) }
 
 // tag derives all that is kept of a secret, under the newest key.
-func (k *Keys) tag(parts ...string) Tag { return Tag(mac(k.tags[0], parts...)) }
+func (k *Keys) tag(parts ...string) Tag { return Tag(k.tags[0].mac(parts...)) }
 
 // candidates derives the tags that a presented secret may have been kept as,
 // one for each key, the newest first.
 func (k *Keys) candidates(parts ...string) []Tag {
 	tags := make([]Tag, len(k.tags))
 	for i, key := range k.tags {
-		tags[i] = Tag(mac(key, parts...))
+		tags[i] = Tag(key.mac(parts...))
 	}
 	return tags
 }

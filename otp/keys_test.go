@@ -4,6 +4,9 @@ package otp
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -157,22 +160,28 @@ func TestRotation(t *testing.T) {
 
 // TestMacParts moves bytes over the borders of the parts.
 func TestMacParts(t *testing.T) {
-	key := []byte("a key")
+	raw := []byte("a key")
+	key := newHMACKey(raw)
 	seen := make(map[string][]string)
 	for _, parts := range [][]string{
 		{}, {""}, {"", ""}, {"ab"}, {"a", "b"}, {"ab", ""}, {"", "ab"}, {"a", "", "b"}, {"b", "a"},
 		{"a\x00\x00\x00\x01b"}, {strings.Repeat("a", 256)}, {strings.Repeat("a", 255), "a"},
 	} {
-		sum := mac(key, parts...)
-		if len(sum) != 22 {
-			t.Errorf("%q: %d characters", parts, len(sum))
+		sum := key.mac(parts...)
+		h := hmac.New(sha256.New, raw)
+		for _, part := range parts {
+			h.Write([]byte{0, 0, byte(len(part) >> 8), byte(len(part))})
+			h.Write([]byte(part))
+		}
+		if want := base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16]); sum != want {
+			t.Errorf("%q: %s, want %s", parts, sum, want)
 		}
 		if other, twice := seen[sum]; twice {
 			t.Errorf("%q and %q are the same", parts, other)
 		}
 		seen[sum] = parts
 	}
-	if mac([]byte("another"), "ab") == mac(key, "ab") {
+	if newHMACKey([]byte("another")).mac("ab") == key.mac("ab") {
 		t.Error("the key changes nothing")
 	}
 }

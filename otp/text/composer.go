@@ -48,6 +48,7 @@ type Composer struct {
 	site      string // the site in a sentence
 	host      string
 	domain    string // the host without its port
+	stencils  stencils
 }
 
 // NewComposer returns a composer for a site. Its error says what to write.
@@ -88,7 +89,7 @@ func (c *Composer) Compose(m otp.Message) (otp.Message, error) {
 		m.Text = c.sms(w, m)
 		return m, nil
 	case otp.Email:
-		return c.mail(w, m)
+		return c.stenciled(w, m)
 	}
 	return m, fmt.Errorf("there are no words for the channel %q", m.Channel)
 }
