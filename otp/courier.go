@@ -69,6 +69,8 @@ type Courier struct {
 type held struct {
 	Lease
 	until time.Time
+	// message is what Sealed holds, where this node has just sealed it.
+	message *Message
 }
 
 // NewCourier returns a courier of the store's outbox; timeout bounds its
@@ -271,7 +273,7 @@ func (c *Courier) claimOnce(ctx context.Context) (more bool, err error) {
 	until := time.Now().Add(deliveryLease)
 	leases, err := c.store.Claim(ctx, realms, limit, deliveryLease)
 	for _, lease := range leases {
-		c.deliver(held{lease, until})
+		c.deliver(held{Lease: lease, until: until})
 	}
 	return len(leases) == limit, err
 }
@@ -300,7 +302,7 @@ func (c *Courier) try(ctx context.Context, h held) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(deliveryDeadline, left))
 	defer cancel()
-	channel, err := send(ctx, sites, lease.Envelope)
+	channel, err := send(ctx, sites, h)
 	logger = logger.With(slog.String("channel", string(channel)))
 	if err == nil {
 		logger.Info("message delivered", slog.Int64("try", lease.Fence))
@@ -328,11 +330,18 @@ func retryWait(try int64) time.Duration {
 	return wait - wait/10 + rand.N(wait/5)
 }
 
-// send opens a message of a realm and has one of the realm's sites send it.
-func send(ctx context.Context, sites []*Service, e Envelope) (Channel, error) {
-	m, err := sites[0].unseal(e) // what any of them can: they share the realm and the keys
-	if err != nil {
-		return "", err // a node that has the secret may claim it next
+// send opens a message of a realm, unless it is at hand, and has one of the
+// realm's sites send it.
+func send(ctx context.Context, sites []*Service, h held) (Channel, error) {
+	var m Message
+	if h.message != nil {
+		m = *h.message
+	} else {
+		var err error
+		m, err = sites[0].unseal(h.Envelope) // what any of them can: they share the realm and the keys
+		if err != nil {
+			return "", err // a node that has the secret may claim it next
+		}
 	}
 	return m.Channel, siteFor(sites, m).send(ctx, m)
 }

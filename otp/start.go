@@ -137,7 +137,7 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 		return Started{}, outcome.refusal()
 	}
 	if envelope != nil {
-		s.courier.deliverSoon(held{until: until, Lease: Lease{
+		s.courier.deliverSoon(held{until: until, message: &message, Lease: Lease{
 			Envelope: *envelope,
 			Handle:   challenge.Handle,
 			Fence:    1,

@@ -4,8 +4,8 @@ package gate
 
 import (
 	"io"
-	"mime"
 	"net/http"
+	"strings"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 )
@@ -27,8 +27,9 @@ type streamWriter struct {
 // isStream tells answers that go on until somebody ends them: event streams
 // (HTML standard, server-sent events), and pictures that replace each other.
 func isStream(contentType string) bool {
-	mediaType, _, _ := mime.ParseMediaType(contentType)
-	return mediaType == "text/event-stream" || mediaType == "multipart/x-mixed-replace"
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	mediaType = strings.TrimSpace(mediaType)
+	return strings.EqualFold(mediaType, "text/event-stream") || strings.EqualFold(mediaType, "multipart/x-mixed-replace")
 }
 
 func (w *streamWriter) WriteHeader(status int) {
