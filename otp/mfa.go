@@ -225,14 +225,18 @@ func (s *Service) Elevate(ctx context.Context, x Session, r ElevateRequest) (Ver
 	}
 
 	elevated := s.continued(x, handle, FactorMethod(r.Address.channel), r)
-	if r.Enrol {
-		e, err := s.enrolment(ctx, x.Owner)
-		if err != nil {
-			return Verification{}, err
-		}
-		elevated.Enrolled = e.Enabled
+	judge := func(ctx context.Context) (Verification, error) {
+		return s.judge(ctx, r.presented(x), "", guess, elevated)
 	}
-	v, err := s.judge(ctx, r.presented(x), "", guess, elevated)
+	var v Verification
+	if r.Enrol {
+		v, err = s.judgeEnrolled(ctx, x.Owner, func(ctx context.Context, e enrolment, expect *ExpectedRecord) (Verification, error) {
+			elevated.Enrolled, guess.Expect = e.Enabled, expect
+			return judge(ctx)
+		})
+	} else {
+		v, err = judge(ctx)
+	}
 	if err != nil {
 		return Verification{}, err
 	}

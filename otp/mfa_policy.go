@@ -86,19 +86,15 @@ func (s *Service) DemandsFactor(x Session) bool {
 // prepareFactor sets what a session that is to be opened knows of second
 // factors: whether its person has turned them on, and the one that a trusted
 // device proved before. due says that one is yet to be proved.
-func (s *Service) prepareFactor(ctx context.Context, x *Session, p Presented) (due bool, err error) {
+func (s *Service) prepareFactor(x *Session, e enrolment, p Presented) (due bool) {
 	// A session of a site that lets nobody turn them on may be used at another.
-	e, err := s.enrolment(ctx, x.Owner)
-	if err != nil {
-		return false, err
-	}
 	x.Enrolled = e.Enabled
 	demanded := x.Person.MFA || s.DemandsFactor(*x)
 	trust, _ := s.trustTags(x.Owner, p.Trust)
 	if d, ok := e.trusted(trust, s.now()); demanded && ok && s.stillCounts(d.Method, x.Address) {
 		x.MFA, x.MFAMethod = timeOf(d.Proved), string(d.Method)
 	}
-	return demanded && x.MFA.IsZero(), nil
+	return demanded && x.MFA.IsZero()
 }
 
 // stillCounts reports whether the method that a device was trusted by would do

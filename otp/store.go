@@ -69,7 +69,10 @@ type Store interface {
 	//     Verified.
 	//     A session without an ID is none to open: the guess is only tried. Then
 	//     its own attempt and failure are taken back and the charges get their
-	//     event back, and nothing else of this happens.
+	//     event back, and nothing else of this happens. The same becomes of a
+	//     session to open where the guess's Expect isn't met, but the outcome is
+	//     Changed, with the record as it is: a guess that isn't right learns
+	//     nothing of it.
 	//  7. Otherwise as in 4: Expired, Exhausted (the guess that kills a code
 	//     too) or Wrong.
 	//
@@ -203,6 +206,19 @@ type Guess struct {
 	// Outcome.Failures, or zero. A store that has forgotten some since, as it
 	// may at a failover, takes these, unless a success has cleared them.
 	Failures Failures
+	// Expect is what the session was made for, or nil. No session is opened
+	// while the record is another.
+	Expect *ExpectedRecord
+}
+
+// ExpectedRecord is a record as it was when something was made that depends on
+// it. Where the record and the handle are on different servers, it is compared
+// just before the guess is judged, otherwise in the same step.
+type ExpectedRecord struct {
+	// Key is that of Get and Swap.
+	Key string
+	// Value is what Get returned; empty: there was none.
+	Value []byte
 }
 
 // Failures are consecutive wrong guesses at a handle.
@@ -240,6 +256,7 @@ const (
 	Exhausted
 	Verified
 	Repeated
+	Changed
 )
 
 // Outcome is what a store answers to a start or a guess.
@@ -265,6 +282,9 @@ type Outcome struct {
 	Session SessionRecord
 	// New says that the account was first verified when Session was opened.
 	New bool
+	// Record is the record that the guess expected otherwise, as it is, where
+	// Changed; nil: there is none.
+	Record []byte
 }
 
 // Revocation ends one session, or all of an owner that began before it.

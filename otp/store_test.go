@@ -24,7 +24,7 @@ type fakeStore struct {
 	mu sync.Mutex
 
 	starts   []startCall
-	verifies []verifyCall
+	verifies []verifyCall // but those that came to Changed
 	renewals []renewCall
 	claims   []int
 	settled  []settleCall
@@ -128,6 +128,16 @@ func (s *fakeStore) Verify(ctx context.Context, g Guess, r SessionRecord, charge
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.verifies = append(s.verifies, verifyCall{g, r, charges, time.Now()})
+	outcome, err := s.judge(g, r)
+	if e := g.Expect; e != nil && outcome.Result == Verified && !bytes.Equal(s.records[e.Key], e.Value) {
+		s.verifies = s.verifies[:len(s.verifies)-1]
+		return Outcome{Result: Changed, Now: time.Now(), Record: s.records[e.Key]}, nil
+	}
+	return outcome, err
+}
+
+// judge is called with the lock held.
+func (s *fakeStore) judge(g Guess, r SessionRecord) (Outcome, error) {
 	if s.verify != nil {
 		return s.verify(g, r)
 	}

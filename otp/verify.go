@@ -155,28 +155,29 @@ func (s *Service) redeem(ctx context.Context, p Presented, known KnownBrowser, r
 	session.Owner = s.owner(session.Subject)
 	session.Scope, session.Audience, session.Device = p.Scope, p.Audience, p.Device
 	session.Directory = s.directoryName
-	both, cancel := s.storeContext(ctx) // two operations with one time limit
-	defer cancel()
-	due, err := s.prepareFactor(both, &session, p)
+	v, err := s.judgeEnrolled(ctx, session.Owner, func(ctx context.Context, e enrolment, expect *ExpectedRecord) (Verification, error) {
+		session, p, guess := session, p, guess
+		guess.Expect = expect
+		due := s.prepareFactor(&session, e, p)
+		switch {
+		case due && p.Pending > 0:
+			session.Pending = true
+			p.Lifetime, p.Renewable = p.Pending, false
+		case due:
+			session.Pending = p.Due == KeepPending
+		}
+		return s.judge(ctx, p, known.budget(), guess, session)
+	})
 	if err != nil {
 		return Verification{}, err
 	}
-	switch {
-	case due && p.Pending > 0:
-		session.Pending = true
-		p.Lifetime, p.Renewable = p.Pending, false
-	case due:
-		session.Pending = p.Due == KeepPending
-	}
-	v, err := s.judge(both, p, known.budget(), guess, session)
-	if err == nil && v.Session.ID == session.ID { // else a repeated request
+	if v.Session.ID == session.ID { // else a repeated request
 		s.tell(s.breaker.verified(known.ID != ""))
 	}
-	if err == nil && p.Due == RefusePending && !session.Pending && session.MFA.IsZero() && s.DemandsFactor(session) {
-		err = s.refusePending(ctx, v.Session)
-	}
-	if err != nil {
-		return Verification{}, err
+	if p.Due == RefusePending && p.Pending == 0 && v.Session.MFA.IsZero() && s.DemandsFactor(v.Session) {
+		if err := s.refusePending(ctx, v.Session); err != nil {
+			return Verification{}, err
+		}
 	}
 	return v, nil
 }
@@ -223,6 +224,8 @@ func (s *Service) open(ctx context.Context, p Presented, guess Guess, session Se
 	switch outcome.Result {
 	case Verified:
 		s.heldBack.drop(startAction, p.ClientIP)
+	case Changed:
+		return Verification{}, &changedRecord{outcome.Record}
 	case Repeated:
 		refresh = "" // its tag isn't kept: presenting it would look like a theft
 	default:

@@ -3,6 +3,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"time"
@@ -128,8 +129,17 @@ func (x *step) judge(h *handle, g otp.Guess, r otp.SessionRecord, clocks *clocks
 	if err := clocks.refund(charges); err != nil {
 		return otp.Outcome{}, err
 	}
-	if r.ID == "" {
-		outcome.Result = otp.Verified
+	outcome.Result = otp.Verified
+	if r.ID != "" && g.Expect != nil {
+		record, err := x.get(records, []byte(g.Expect.Key))
+		if err != nil {
+			return otp.Outcome{}, err
+		}
+		if !bytes.Equal(record, g.Expect.Value) {
+			outcome.Result, outcome.Record = otp.Changed, bytes.Clone(record)
+		}
+	}
+	if r.ID == "" || outcome.Result == otp.Changed {
 		h.challenges, h.failures, h.lastFailure = before.challenges, before.failures, before.lastFailure
 		return outcome, x.saveCharges(g.Handle, h, clocks, charges)
 	}
@@ -140,7 +150,6 @@ func (x *step) judge(h *handle, g otp.Guess, r otp.SessionRecord, clocks *clocks
 	if err := clocks.refund(g.Refunds); err != nil {
 		return otp.Outcome{}, err
 	}
-	outcome.Result = otp.Verified
 	if outcome.New = since == 0; outcome.New {
 		since = x.now
 		var e encoder

@@ -133,8 +133,12 @@ func testGuess(n int64, secret string) otp.Guess {
 		Tags:    []otp.Tag{testTag(n, secret)},
 		Browser: "a browser",
 		Refunds: testCharges(n)[:1],
+		Expect:  &otp.ExpectedRecord{Key: testRecord(n)},
 	}
 }
+
+// testRecord is the key of what a guess expects not to be there.
+func testRecord(n int64) string { return fmt.Sprintf("record%d", n) }
 
 func testSession(n int64) otp.SessionRecord {
 	h := testHandle(n)

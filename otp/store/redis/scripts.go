@@ -92,7 +92,7 @@ func newScripts(offset time.Duration) *scripts {
 	}
 	return &scripts{
 		start:       script(gcraLua, handleLua, outboxLua, startLua),
-		verify:      script(gcraLua, handleLua, sessionLua, verifyLua),
+		verify:      script(gcraLua, handleLua, sessionLua, recordLua, verifyLua),
 		unlock:      script(handleLua, unlockLua),
 		claim:       script(outboxLua, claimLua),
 		settle:      script(outboxLua, settleLua),
@@ -132,6 +132,7 @@ func constants(offset time.Duration) string {
 		{"EXHAUSTED", int64(otp.Exhausted)},
 		{"VERIFIED", int64(otp.Verified)},
 		{"REPEATED", int64(otp.Repeated)},
+		{"CHANGED", int64(otp.Changed)},
 		{"RENEWED", renewed},
 		{"NO_SESSION", noSession},
 		{"REUSED", reused},

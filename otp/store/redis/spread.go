@@ -3,6 +3,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -26,6 +27,9 @@ type charged struct {
 	charges, refunds []otp.Charge
 	// run runs the handle's own script with those that it can reach.
 	run func(ctx context.Context, charges, refunds []otp.Charge) (otp.Outcome, error)
+	// ahead, unless it is nil, finds out what run must know besides on a
+	// Cluster, while the shared buckets are charged.
+	ahead func(ctx context.Context) error
 	// returns says of an outcome which of the charges and refunds that the
 	// script didn't reach are given back.
 	returns func(otp.Outcome) (charges, refunds bool)
@@ -43,8 +47,16 @@ func (s *Store) runCharged(ctx context.Context, op charged) (otp.Outcome, error)
 		return op.run(ctx, op.charges, op.refunds)
 	}
 	own := ownCharges(op.charges)
+	var (
+		finding sync.WaitGroup
+		unknown error
+	)
+	if op.ahead != nil {
+		finding.Go(func() { unknown = op.ahead(ctx) })
+	}
 	taken, refusal, levels, err := s.levy(ctx, sharedCharges(op.charges))
-	if err != nil {
+	finding.Wait()
+	if err = cmp.Or(err, unknown); err != nil {
 		s.giveBack(ctx, taken)
 		return otp.Outcome{}, err
 	}

@@ -9,8 +9,8 @@
 // never change, and all that a start or a verification commits is in its
 // handle's shard, but for the buckets that several handles share. On a Cluster
 // those are charged first, and given back where nothing came of it, so that
-// they never count too little; and what concerns every shard is a script for
-// each. The names:
+// they never count too little; a record that a guess expects is read at the same
+// time; and what concerns every shard is a script for each. The names:
 //
 //	otp:{NN}:h:<handle>   challenges, failures, address throttles, packed
 //	otp:{NN}:b:<bucket>   a client_ip bucket

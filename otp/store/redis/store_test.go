@@ -60,6 +60,12 @@ func TestOneCommandEach(t *testing.T) {
 		func() { wantVerify(t, s, 2, "code", otp.Verified) },
 		func() { wantVerify(t, s, 2, "code", otp.Repeated) },
 		func() { wantVerify(t, s, 4, "code", otp.Wrong) },
+		func() { wantVerify(t, s, 5, "wrong", otp.Wrong) },
+		func() { wantVerify(t, s, 5, "code", otp.Changed) },
+	}
+	start(t, s, 5)
+	if _, err := s.Swap(t.Context(), testRecord(5), nil, []byte("value"), 0); err != nil {
+		t.Fatal(err)
 	}
 	for i, operation := range operations {
 		ask(t, s, "CONFIG", "RESETSTAT")

@@ -3,6 +3,7 @@
 package redis
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -10,18 +11,48 @@ import (
 
 // Verify implements [otp.Store].
 func (s *Store) Verify(ctx context.Context, g otp.Guess, session otp.SessionRecord, all ...otp.Charge) (otp.Outcome, error) {
-	return s.runCharged(ctx, charged{
+	if session.ID == "" {
+		g.Expect = nil // there is nothing that depends on it
+	}
+	judge := s.verify
+	op := charged{
 		handle: g.Handle, charges: all, refunds: g.Refunds,
 		run: func(ctx context.Context, all, refunds []otp.Charge) (otp.Outcome, error) {
 			g := g
 			g.Refunds = refunds
-			return s.verify(ctx, g, session, all)
+			return judge(ctx, g, session, all)
 		},
 		returns: func(o otp.Outcome) (charges, refunds bool) {
-			match := o.Result == otp.Verified
-			return match || o.Result == otp.Throttled, match && session.ID != ""
+			verified := o.Result == otp.Verified
+			return verified || o.Result == otp.Changed || o.Result == otp.Throttled, verified && session.ID != ""
 		},
-	})
+	}
+	if g.Expect != nil {
+		op.ahead = func(ctx context.Context) error {
+			record, err := s.Get(ctx, g.Expect.Key)
+			judge = func(ctx context.Context, g otp.Guess, session otp.SessionRecord, all []otp.Charge) (otp.Outcome, error) {
+				return s.verifyBeside(ctx, record, g, session, all)
+			}
+			return err
+		}
+	}
+	return s.runCharged(ctx, op)
+}
+
+// verifyBeside is verify where the script doesn't reach the record that is
+// expected: record is what it was just now. Where that is another one, the guess
+// is only tried, so that a wrong one costs and learns the same as ever.
+func (s *Store) verifyBeside(ctx context.Context, record []byte, g otp.Guess, session otp.SessionRecord, all []otp.Charge) (otp.Outcome, error) {
+	changed := !bytes.Equal(record, g.Expect.Value)
+	g.Expect = nil
+	if !changed {
+		return s.verify(ctx, g, session, all)
+	}
+	outcome, err := s.verify(ctx, g, otp.SessionRecord{}, all)
+	if outcome.Result == otp.Verified {
+		outcome.Result, outcome.Record = otp.Changed, record
+	}
+	return outcome, err
 }
 
 // verify is Verify with charges and refunds that may be in one script.
@@ -39,9 +70,14 @@ func (s *Store) verify(ctx context.Context, g otp.Guess, session otp.SessionReco
 		s.key(sessions, "o", session.Owner),
 	}, charges.keys...)
 	keys = append(keys, refunds.keys...)
+	var expected []byte
+	if g.Expect != nil {
+		keys, expected = append(keys, s.recordKey(g.Expect.Key)), g.Expect.Value
+	}
 	args := []any{
 		g.Group, flag(g.Link), g.Browser, flag(g.Known),
 		string(session.ID), session.Sealed, string(session.Refresh), micros(session.Lifetime), session.Owner,
+		flag(g.Expect != nil), expected,
 		len(g.Tags),
 	}
 	for _, tag := range g.Tags {
@@ -58,6 +94,10 @@ func (s *Store) verify(ctx context.Context, g otp.Guess, session otp.SessionReco
 	switch outcome.Result {
 	case otp.Wrong, otp.Expired, otp.Exhausted:
 		outcome.Failures = int(r.integer(2))
+	case otp.Changed:
+		if value := r.text(2); value != "" {
+			outcome.Record = []byte(value)
+		}
 	case otp.Verified:
 		if session.ID == "" {
 			return checked(outcome, r)

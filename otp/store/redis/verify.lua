@@ -1,13 +1,14 @@
 -- KEYS  handle, account, session, the owner's sessions; the charges' buckets;
---       the refunds' buckets
+--       the refunds' buckets; the expected record, where there is one
 -- ARGV  group, 1 for a link, browser, 1 where the account must be known;
 --       session id, empty where the guess is only tried, its value's parts:
 --       sealed, refresh, lifetime, owner;
+--       1 where a record is expected, its value, empty where there is none;
 --       how many tags, the tags; the charges; the refunds; failures that the
 --       caller knows of, and when the last of them was
 local group, is_link, browser = ARGV[1], ARGV[2] == '1', ARGV[3]
-local n_tags = tonumber(ARGV[10])
-local charges_at = 11 + n_tags
+local n_tags = tonumber(ARGV[12])
+local charges_at = 13 + n_tags
 local n_keys, n_windows = tonumber(ARGV[charges_at]), tonumber(ARGV[charges_at + 1])
 local windows_at = charges_at + 2
 local rates_at = windows_at + n_windows
@@ -17,7 +18,7 @@ local function matches(c)
 	local kept = c[tag_at]
 	if kept == '' then return false end
 	local equal = false
-	for i = 11, 10 + n_tags do
+	for i = 13, 12 + n_tags do
 		if ARGV[i] == kept then equal = true end
 	end
 	return equal
@@ -118,9 +119,13 @@ local function refund(first_key, at)
 	end
 end
 refund(5, charges_at)
-if ARGV[5] == '' then
+local opens = ARGV[5] ~= ''
+local record = opens and ARGV[10] == '1' and live_record(KEYS[#KEYS]) or ''
+local changed = record ~= ARGV[11]
+if not opens or changed then
 	h[FAILURES], h[LAST] = failures, last
 	save(KEYS[1], h)
+	if changed then return { CHANGED, now, record } end
 	return { VERIFIED, now, since or 0 }
 end
 clear(h)

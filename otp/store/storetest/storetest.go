@@ -37,6 +37,7 @@ func Run(t *testing.T, h Harness) {
 		{"challenge", challengePromises},
 		{"verify", verifyPromises},
 		{"try", tryPromises},
+		{"expect", expectPromises},
 		{"parallel", parallelPromises},
 		{"session", sessionPromises},
 		{"revocation", revocationPromises},
@@ -180,7 +181,7 @@ func (t *trial) wantEqual(what string, got, want time.Time) {
 }
 
 func name(r otp.Result) string {
-	names := [...]string{"", "Accepted", "Throttled", "CoolingDown", "Wrong", "Expired", "Exhausted", "Verified", "Repeated"}
+	names := [...]string{"", "Accepted", "Throttled", "CoolingDown", "Wrong", "Expired", "Exhausted", "Verified", "Repeated", "Changed"}
 	if int(r) <= 0 || int(r) >= len(names) {
 		return "none"
 	}

@@ -65,6 +65,15 @@ func (s *store) Verify(ctx context.Context, g otp.Guess, x otp.SessionRecord, ch
 	if err := s.err(); err != nil {
 		return otp.Outcome{}, err
 	}
+	if e := g.Expect; e != nil && len(e.Value) == 0 {
+		if _, lost := s.lost.Load(e.Key); lost {
+			value, err := s.Store.Get(ctx, e.Key)
+			if err != nil {
+				return otp.Outcome{}, err
+			}
+			g.Expect = &otp.ExpectedRecord{Key: e.Key, Value: value}
+		}
+	}
 	return s.Store.Verify(ctx, g, x, charges...)
 }
 
