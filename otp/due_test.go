@@ -36,11 +36,7 @@ func TestWhatBecomesOfASession(t *testing.T) {
 			r := verifyRequest(t, "jane@example.com", "123456")
 			r.Lifetime, r.Renewable, r.Pending, r.Due = 24*time.Hour, true, tc.wait, tc.due
 			if tc.enrolled {
-				owner := h.owner(h.subject(Person{}, r.Address))
-				err := h.changeEnrolment(t.Context(), owner, func(e *enrolment) (bool, error) { e.Enabled = true; return true, nil })
-				if err != nil {
-					t.Fatal(err)
-				}
+				h.turnOn(t, r.Address)
 			}
 			v, err := h.Verify(t.Context(), r)
 			if !errors.Is(err, tc.err) || (err == nil) != (tc.err == nil) {

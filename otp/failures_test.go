@@ -30,6 +30,11 @@ func TestFailuresAreMirrored(t *testing.T) {
 	if got := told(); got != want {
 		t.Errorf("after a guess that wasn't counted: %+v", got)
 	}
+	said = Outcome{Result: Changed}
+	told()
+	if got := told(); got != want {
+		t.Errorf("after the right guess that opened nothing: %+v", got)
+	}
 	if h.Verify(t.Context(), verifyRequest(t, "joe@example.com", "123456")); h.store.verifies[len(h.store.verifies)-1].guess.Failures != (Failures{}) {
 		t.Error("they are somebody else's")
 	}

@@ -153,24 +153,40 @@ func TestVerifyGoesOn(t *testing.T) {
 	}
 }
 
-// TestRepeated gives the browser the session that it opened before, and no
-// refresh secret that would look stolen.
 // TestVerifyInTime has a store that answers each operation just in time: what a
-// verification needs of it must be there in that time all the same.
+// verification needs of it must be there in that time all the same. One step is
+// enough for who has no record, two aren't.
 func TestVerifyInTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, nil)
-		h.store.slow = DefaultTimeout * 3 / 4
-		begin := time.Now()
-		if _, err := h.Verify(t.Context(), verifyRequest(t, "jane@example.com", "000123")); !errors.Is(err, ErrUnavailable) {
-			t.Errorf("got %v", err)
-		}
-		if took := time.Since(begin); took != DefaultTimeout {
-			t.Errorf("it took %v", took)
-		}
-	})
+	for name, tc := range map[string]struct {
+		enrolled bool
+		err      error
+		took     time.Duration
+	}{
+		"one step":  {false, nil, DefaultTimeout * 3 / 4},
+		"two steps": {true, ErrUnavailable, DefaultTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHouse(t, nil)
+				r := verifyRequest(t, "jane@example.com", "000123")
+				if tc.enrolled {
+					h.turnOn(t, r.Address)
+				}
+				h.store.slow = DefaultTimeout * 3 / 4
+				begin := time.Now()
+				if _, err := h.Verify(t.Context(), r); !errors.Is(err, tc.err) {
+					t.Errorf("got %v", err)
+				}
+				if took := time.Since(begin); took != tc.took {
+					t.Errorf("it took %v", took)
+				}
+			})
+		})
+	}
 }
 
+// TestRepeated gives the browser the session that it opened before, and no
+// refresh secret that would look stolen.
 func TestRepeated(t *testing.T) {
 	h := newHouse(t, nil)
 	r := verifyRequest(t, "jane@example.com", "123456")

@@ -176,18 +176,63 @@ func TestSpreadChargesNeverCountTooLittle(t *testing.T) {
 		}
 	}
 	start(t, s, 1)
+	guess := testGuess(1, "wrong")
+	guess.Expect = nil
 	handleNode.Stop()
 	for range 2 {
-		_, err := s.Verify(t.Context(), testGuess(1, "wrong"), testSession(1), charge)
+		_, err := s.Verify(t.Context(), guess, testSession(1), charge)
 		wantUnavailableOf(t, err)
 	}
 	handleNode.Continue()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		o, err := s.Verify(t.Context(), testGuess(1, "wrong"), testSession(1), charge)
+		o, err := s.Verify(t.Context(), guess, testSession(1), charge)
 		if err == nil {
 			if o.Result != otp.Throttled {
 				t.Errorf("result is %d, want Throttled: two guesses may have been judged", o.Result)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Where the record that a guess expects can't be read, nothing is judged and
+// nothing stays charged.
+func TestClusterRecordOutOfReach(t *testing.T) {
+	servers := serveCluster(t, "--cluster-require-full-coverage", "no")
+	s := openAt(t, servers.URLs(), WithTimeout(300*time.Millisecond))
+	nodeOf := func(key string) *redisserver.Server { return servers.Owner(servers.Slot("{" + otp.ShardOf(key) + "}")) }
+	handleNode := servers.Owner(servers.Slot("{" + testHandle(1).Shard() + "}"))
+	// The record is at another node than the handle, the bucket at the handle's.
+	find := func(beside bool) (key string) {
+		for i := range 100 {
+			if key = fmt.Sprint(i); (nodeOf(key) == handleNode) == beside {
+				break
+			}
+		}
+		return key
+	}
+	charge := otp.Charge{Scope: otp.ScopeClientIP, Bucket: find(true), Throttle: otp.Throttle{Events: 1, Window: time.Hour}}
+	guess := testGuess(1, "code")
+	guess.Expect = &otp.ExpectedRecord{Key: find(false)}
+	recordNode := nodeOf(guess.Expect.Key)
+	start(t, s, 1)
+	recordNode.Stop()
+	for range 2 {
+		_, err := s.Verify(t.Context(), guess, testSession(1), charge)
+		wantUnavailableOf(t, err)
+	}
+	time.Sleep(2 * s.current.Load().timeout) // what is given back after the answer is by then
+	recordNode.Continue()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		o, err := s.Verify(t.Context(), guess, testSession(1), charge)
+		if err == nil {
+			if o.Result != otp.Verified {
+				t.Errorf("result is %d, want Verified", o.Result)
 			}
 			return
 		}
