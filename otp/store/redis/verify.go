@@ -45,11 +45,11 @@ func (s *Store) Verify(ctx context.Context, g otp.Guess, session otp.SessionReco
 func (s *Store) verifyBeside(ctx context.Context, record []byte, g otp.Guess, session otp.SessionRecord, all []otp.Charge) (otp.Outcome, error) {
 	changed := !bytes.Equal(record, g.Expect.Value)
 	g.Expect = nil
-	if !changed {
-		return s.verify(ctx, g, session, all)
+	if changed {
+		session.ID = ""
 	}
-	outcome, err := s.verify(ctx, g, otp.SessionRecord{}, all)
-	if outcome.Result == otp.Verified {
+	outcome, err := s.verify(ctx, g, session, all)
+	if changed && outcome.Result == otp.Verified {
 		outcome.Result, outcome.Record = otp.Changed, record
 	}
 	return outcome, err
