@@ -78,6 +78,34 @@ func TestKnownBrowserIsBounded(t *testing.T) {
 	s.browser().signIn(jane) // others aren't stopped by it
 }
 
+// TestRepeatedSignInIsOneKnownBrowser: whoever got hold of one code can't make
+// many known browsers of it, of which each would have a budget of its own.
+func TestRepeatedSignInIsOneKnownBrowser(t *testing.T) {
+	const jane = "jane@example.com"
+	s := newSite(t, roomyForAddress)
+	address, err := s.Service.ParseAddress(otp.Email, jane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	thief := s.browser()
+	code := thief.start(jane, "/").Code
+	mallory := s.browser() // known for another address already
+	mallory.post(verify, url.Values{"code": {mallory.start("mallory@example.com", "/").Code}, deviceField: {"on"}}).redirects(t, "/")
+	mallory.cookies["__Host-otp-start"] = thief.cookies["__Host-otp-start"]
+	delete(mallory.cookies, "__Host-otp")
+
+	names := make(map[string]bool)
+	for _, b := range []*browser{thief.copy(), thief.copy(), mallory} {
+		b.post(verify, url.Values{"code": {code}, deviceField: {"on"}}).redirects(t, "/")
+		r := newPost(login, nil)
+		r.AddCookie(&http.Cookie{Name: "__Host-otp-browser", Value: b.cookies["__Host-otp-browser"]})
+		names[s.Gate.Browser.Known(r, s.Service.Handle(address))] = true
+	}
+	if len(names) != 1 || names[""] {
+		t.Errorf("one sign-in made %d known browsers", len(names))
+	}
+}
+
 // TestKnownBrowserHasItsOwnSends uses up the messages that strangers may have
 // sent to an address, and all of a network's.
 func TestKnownBrowserHasItsOwnSends(t *testing.T) {
