@@ -113,7 +113,7 @@ func (s *Service) ResetTOTP(ctx context.Context, x Session, code string, ip neti
 // presentToRecord starts the challenge, takes what was typed from the record,
 // and returns the guess that the store is to judge.
 func (s *Service) presentToRecord(ctx context.Context, x Session, ip netip.Addr, redeem redemption) (Guess, enrolment, error) {
-	handle := Handle(sharded(s.keys.name("handle", s.realm, enrolmentUse, x.Owner)))
+	handle := s.recordHandle(x.Owner)
 	guess := Guess{
 		Handle:  handle,
 		Group:   s.keys.name("group", s.realm, enrolmentUse, x.Owner)[:8],
@@ -134,6 +134,12 @@ func (s *Service) presentToRecord(ctx context.Context, x Session, ip netip.Addr,
 		return found, nil
 	})
 	return guess, kept, err
+}
+
+// recordHandle is what guesses at the second factors in a person's record count
+// on.
+func (s *Service) recordHandle(owner string) Handle {
+	return Handle(sharded(s.keys.name("handle", s.realm, enrolmentUse, owner)))
 }
 
 func (s *Service) startRecordGuess(ctx context.Context, g Guess, secret Tag, ip netip.Addr) (now time.Time, err error) {
