@@ -78,7 +78,8 @@ type Store interface {
 	Verify(ctx context.Context, g Guess, s SessionRecord, charges ...Charge) (Outcome, error)
 
 	// Unlock takes all failures of a handle back and ends its cool-down, as a
-	// success does. Codes that died of wrong guesses stay dead.
+	// success does, also those that only callers of Verify still know of. Codes
+	// that died of wrong guesses stay dead.
 	Unlock(ctx context.Context, h Handle) error
 
 	// Claim leases up to limit messages of the realms that are due: in the

@@ -160,6 +160,18 @@ var budgetPromises = []promise{
 			t.Fatalf("told %d, want 1", o.Failures)
 		}
 	}},
+	{"failures before an unlocking are over, also where the store had forgotten them", func(t *trial) {
+		alice := newPerson("alice")
+		t.accepted(alice.challenge("g", "the code"))
+		now := t.guess(newPerson("bob").guess("g", "1")).Now
+		t.advance(margin)
+		t.unlock(alice)
+		wrong := alice.guess("g", "wrong")
+		wrong.Failures = otp.Failures{Count: otp.CoolDownFailures, At: now}
+		if o := t.guess(wrong); o.Result != otp.Wrong || o.Failures != 1 {
+			t.Fatalf("%+v", o)
+		}
+	}},
 	{"failures that are known of cost an address that was never started nothing", func(t *trial) {
 		alice := newPerson("alice")
 		wrong := alice.guess("g", "wrong")
