@@ -89,8 +89,8 @@ func (s *Service) storeVerify(ctx context.Context, g Guess, r SessionRecord, cha
 
 // Unlock takes back all wrong guesses at an address, and with them its cool-down
 // or that it is disabled, as somebody who signs in does; and those at the
-// authenticator apps and recovery codes of whom the address belongs to. Known
-// browsers have their own, which it leaves alone. It returns [ErrUnavailable] in
+// second factors of whom the address belongs to. Known browsers have their own
+// at logins, which it leaves alone. It returns [ErrUnavailable] in
 // a [RetryError]; any other error is a defect.
 func (s *Service) Unlock(ctx context.Context, a Address) error {
 	person, directoryErr := s.personOf(ctx, a)
@@ -131,9 +131,9 @@ func (s *Service) personOf(ctx context.Context, a Address) (Person, error) {
 func (s *Service) lockable(p Person, a Address) []Handle {
 	handles := []Handle{s.handle(a)}
 	for _, signsIn := range append([]Address{a}, p.Addresses...) {
-		h := s.recordHandle(s.owner(s.subject(p, signsIn)))
-		if !slices.Contains(handles, h) {
-			handles = append(handles, h)
+		owner := s.owner(s.subject(p, signsIn))
+		if h := s.recordHandle(owner); !slices.Contains(handles, h) {
+			handles = append(handles, h, s.handleFor(a, s.factorBudget(owner, true)))
 		}
 	}
 	return handles

@@ -71,8 +71,8 @@ func TestUnlock(t *testing.T) {
 	if err := h.Unlock(t.Context(), jane); err != nil {
 		t.Fatal(err)
 	}
-	app := h.recordHandle(h.signedIn(t, "jane@example.com").Owner)
-	if want := []Handle{h.handle(jane), app}; !slices.Equal(h.store.unlocked, want) {
+	owner := h.signedIn(t, "jane@example.com").Owner
+	if want := []Handle{h.handle(jane), h.recordHandle(owner), h.handleFor(jane, h.factorBudget(owner, true))}; !slices.Equal(h.store.unlocked, want) {
 		t.Errorf("unlocked %v, want %v", h.store.unlocked, want)
 	}
 }
@@ -106,7 +106,8 @@ func TestUnlockPerson(t *testing.T) {
 			}
 			want := []Handle{h.handle(phone)}
 			for _, owner := range tc.owners {
-				want = append(want, h.recordHandle(h.owner(owner)))
+				owner = h.owner(owner)
+				want = append(want, h.recordHandle(owner), h.handleFor(phone, h.factorBudget(owner, true)))
 			}
 			if !slices.Equal(h.store.unlocked, want) {
 				t.Errorf("unlocked %v, want %v", h.store.unlocked, want)

@@ -78,6 +78,66 @@ func TestKnownBrowserIsBounded(t *testing.T) {
 	s.browser().signIn(jane) // others aren't stopped by it
 }
 
+// TestNobodyLocksOthersOutOfTheirSecondFactor has somebody use up the messages
+// and the guesses that strangers have at a phone: its owner's known browser
+// proves it as a second factor all the same, others don't.
+func TestNobodyLocksOthersOutOfTheirSecondFactor(t *testing.T) {
+	const jane = "jane@example.com"
+	s, _ := newStaffSite(t)
+	owner, elsewhere := s.browser(), s.browser()
+	owner.post(verify, url.Values{"code": {owner.start(jane, "/").Code}, deviceField: {"on"}}).redirects(t, "/")
+	elsewhere.signIn(jane)
+	attacker := s.browser()
+	for range otp.CoolDownFailures {
+		attacker.guessWrong(janesPhone)
+	}
+	if a := attacker.post(login, url.Values{"address": {janesPhone}}); a.Status != http.StatusTooManyRequests {
+		t.Fatalf("after %d wrong guesses: %d", otp.CoolDownFailures, a.Status)
+	}
+	if a := elsewhere.post(mfa, url.Values{"to": {"0"}}); a.Status != http.StatusTooManyRequests {
+		t.Errorf("a browser that isn't known has a budget beside the strangers': %d", a.Status)
+	}
+	sent := owner.askFactor("0")
+	wrong := owner.copy()
+	wrong.post(mfa, url.Values{"code": {webtest.OtherCode(sent.Code)}}).shows(t, http.StatusBadRequest, wrongAlert)
+	owner.post(mfa, url.Values{"code": {sent.Code}}).redirects(t, "/vault/x")
+	if x := owner.session(); x.MFAMethod != string(otp.SMSFactor) {
+		t.Errorf("proved by %q", x.MFAMethod)
+	}
+	if a := attacker.post(login, url.Values{"address": {janesPhone}}); a.Status != http.StatusTooManyRequests {
+		t.Errorf("the proof lets strangers guess again: %d", a.Status)
+	}
+}
+
+// TestSecondFactorsOfKnownBrowsersAreBounded: whoever has somebody's mailbox
+// makes as many browsers known as they like, and guesses at their phone no more
+// often for that. An admin unlocks it with the phone.
+func TestSecondFactorsOfKnownBrowsersAreBounded(t *testing.T) {
+	const jane = "jane@example.com"
+	s, _ := newStaffSite(t)
+	known := func() *browser {
+		b := s.browser()
+		b.post(verify, url.Values{"code": {b.start(jane, "/").Code}, deviceField: {"on"}}).redirects(t, "/")
+		return b
+	}
+	for range otp.CoolDownFailures {
+		b := known()
+		b.post(mfa, url.Values{"code": {webtest.OtherCode(b.askFactor("0").Code)}}).shows(t, http.StatusBadRequest, wrongAlert)
+	}
+	b := known()
+	if a := b.post(mfa, url.Values{"to": {"0"}}); a.Status != http.StatusTooManyRequests {
+		t.Errorf("after %d wrong guesses from as many browsers: %d", otp.CoolDownFailures, a.Status)
+	}
+	phone, err := s.Service.ParseAddress(otp.SMS, janesPhone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Service.Unlock(t.Context(), phone); err != nil {
+		t.Fatal(err)
+	}
+	b.post(mfa, url.Values{"code": {b.askFactor("0").Code}}).redirects(t, "/vault/x")
+}
+
 // TestRepeatedSignInIsOneKnownBrowser: whoever got hold of one code can't make
 // many known browsers of it, of which each would have a budget of its own.
 func TestRepeatedSignInIsOneKnownBrowser(t *testing.T) {

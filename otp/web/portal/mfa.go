@@ -109,6 +109,8 @@ func (p *portal) sendFactor(w http.ResponseWriter, r *http.Request, nth, back st
 		Return:  back,
 		Browser: newBrowser(),
 		address: factors.Addresses[n],
+
+		KnownBrowser: p.Gate.Browser.Known(r, p.service.Handle(x.Address)),
 	})
 }
 
@@ -129,6 +131,7 @@ func (p *portal) startFactor(w http.ResponseWriter, r *http.Request, x otp.Sessi
 		Code:     p.Code,
 		ClientIP: wire.CallerOf(r).IP,
 		Locale:   p.words(r).Language,
+		Known:    a.KnownBrowser != "",
 	})
 	switch {
 	case err == nil:
@@ -152,6 +155,7 @@ func (p *portal) elevate(w http.ResponseWriter, r *http.Request, x otp.Session, 
 		Code:     cleanCode(typed),
 		ClientIP: wire.CallerOf(r).IP,
 		Browser:  a.Browser,
+		Known:    a.KnownBrowser != "",
 		Device:   wire.Device(r.UserAgent()),
 	}
 	elevate := p.service.Elevate
