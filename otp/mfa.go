@@ -195,7 +195,8 @@ type ElevateRequest struct {
 	// Browser names the browser that asks, where that is known: it may
 	// repeat the request within [RepeatWindow] and gets the same session.
 	Browser string
-	// Known is that of [FactorRequest], for a code that was sent.
+	// Known is that of [FactorRequest]. Whose it is isn't counted by their network
+	// address.
 	Known bool
 	// Renewable asks for a refresh secret.
 	Renewable bool

@@ -109,6 +109,46 @@ func TestNobodyLocksOthersOutOfTheirSecondFactor(t *testing.T) {
 	}
 }
 
+// TestSharedNetworkLocksNobodyOutOfTheirApp: a known browser isn't counted by its
+// network address where an authenticator app is its second factor either.
+func TestSharedNetworkLocksNobodyOutOfTheirApp(t *testing.T) {
+	const jane = "jane@example.com"
+	s := newSite(t, withPolicy(otp.MFAPolicy{}), func(domain *otp.Config, _ *Config) {
+		domain.Throttles.ClientIP = []otp.Throttle{{Events: 4, Window: time.Hour}}
+	})
+	first := s.browser()
+	first.signIn(jane)
+	setup, err := s.Service.StartTOTP(t.Context(), first.session(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := func() string {
+		code, err := otp.TOTPCode(setup.Secret, s.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return code
+	}
+	if err := s.Service.ConfirmTOTP(t.Context(), first.session(), setup.Secret, code()); err != nil {
+		t.Fatal(err)
+	}
+	s.Advance(time.Minute)
+	owner, elsewhere := s.browser(), s.browser()
+	owner.post(verify, url.Values{"code": {owner.start(jane, "/").Code}, deviceField: {"on"}}).redirects(t, "/")
+	elsewhere.signIn(jane)
+	flood := s.browser()
+	for _, address := range []string{"a@example.com", "b@example.com", "c@example.com", "d@example.com"} {
+		flood.start(address, "/")
+	}
+	for _, b := range []*browser{owner, elsewhere} {
+		b.post(mfa, url.Values{"to": {"totp"}, "return_to": {"/vault"}}).redirects(t, mfa)
+	}
+	if a := elsewhere.post(mfa, url.Values{"code": {code()}}); a.Status != http.StatusTooManyRequests {
+		t.Errorf("the network isn't throttled: %d", a.Status)
+	}
+	owner.post(mfa, url.Values{"code": {code()}}).redirects(t, "/vault")
+}
+
 // TestSecondFactorsOfKnownBrowsersAreBounded: whoever has somebody's mailbox
 // makes as many browsers known as they like, and guesses at their phone no more
 // often for that. An admin unlocks it with the phone.

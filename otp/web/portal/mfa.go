@@ -93,7 +93,7 @@ func (p *portal) sendFactor(w http.ResponseWriter, r *http.Request, nth, back st
 		return p.offerFactors(w, r, x, back, err)
 	}
 	if nth == appFactor && factors.TOTP {
-		return p.askApp(w, x, back)
+		return p.askApp(w, r, x, back)
 	}
 	n, err := strconv.Atoi(nth)
 	if err != nil || n < 0 || n >= len(factors.Addresses) {
@@ -115,8 +115,9 @@ func (p *portal) sendFactor(w http.ResponseWriter, r *http.Request, nth, back st
 }
 
 // askApp leads to where the code of an authenticator app is typed.
-func (p *portal) askApp(w http.ResponseWriter, x otp.Session, back string) error {
+func (p *portal) askApp(w http.ResponseWriter, r *http.Request, x otp.Session, back string) error {
 	a := attempt{Purpose: otp.MFA, Session: x.ID, TOTP: true, Return: back, Browser: newBrowser()}
+	a.KnownBrowser = p.Gate.Browser.Known(r, p.service.Handle(x.Address))
 	if err := p.attempts.set(w.Header(), a); err != nil {
 		return err
 	}
