@@ -205,6 +205,24 @@ var budgetPromises = []promise{
 		}
 		t.wantAllowedAt(t.guess(alice.guess("g", "1")), before.Now.Add(before.RetryAfter))
 	}},
+	{"a wrong link during a cool-down isn't counted", func(t *trial) {
+		alice := newPerson("alice")
+		failures(t, alice, otp.CoolDownFailures-1)
+		t.accepted(alice.linked("links", "the link"))
+		t.accepted(alice.challenge("other", "the code"))
+		t.fail(alice, "other", 1)
+		before := t.guess(alice.guess("other", "the code"))
+		t.want(before, otp.CoolingDown)
+		for range 2 * attempts {
+			o := t.guess(alice.open("links", "wrong"))
+			if o.Result != otp.Wrong || o.Failures != 0 {
+				t.Fatalf("%+v", o)
+			}
+		}
+		t.wantAllowedAt(t.guess(alice.guess("other", "the code")), before.Now.Add(before.RetryAfter))
+		t.advance(otp.FirstCoolDown + margin)
+		t.want(t.guess(alice.guess("other", "the code")), otp.Verified)
+	}},
 	{"asking again doesn't reset the failures", func(t *trial) {
 		alice := newPerson("alice")
 		for range otp.CoolDownFailures {
