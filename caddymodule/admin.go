@@ -22,7 +22,8 @@ func init() { caddy.RegisterModule(adminAPI{}) }
 //	POST /otp/unlock {"site": "app.example.com", "address": "alice@example.com"}
 //
 // takes back the wrong guesses at an address, and with them its cool-down or
-// that codes to it are disabled. The answer is 204. site is the host of a
+// that codes to it are disabled, and those at the authenticator apps and recovery
+// codes of whom it belongs to. The answer is 204. site is the host of a
 // public_url, and may be left out where there is one.
 type adminAPI struct{}
 

@@ -20,7 +20,8 @@ func init() {
 		Short: "Takes back the wrong guesses at an address",
 		Long: `
 Takes back the wrong guesses of codes at an e-mail address or a phone number, and
-with them the wait before the next one, or that codes to it are disabled.
+with them the wait before the next one, or that codes to it are disabled. The same goes
+for the authenticator apps and recovery codes of whom it belongs to.
 
 --site is the host of the site's public_url; it may be left out where there is
 one. Sites of a realm share their guesses.

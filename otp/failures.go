@@ -4,7 +4,9 @@ package otp
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -86,16 +88,53 @@ func (s *Service) storeVerify(ctx context.Context, g Guess, r SessionRecord, cha
 }
 
 // Unlock takes back all wrong guesses at an address, and with them its cool-down
-// or that it is disabled, as somebody who signs in does. Known browsers have
-// their own, which it leaves alone. It returns [ErrUnavailable] in a
-// [RetryError]; any other error is a defect.
+// or that it is disabled, as somebody who signs in does; and those at the
+// second factors of whom the address belongs to. Known browsers have their own
+// at logins, which it leaves alone. It returns [ErrUnavailable] in
+// a [RetryError]; any other error is a defect.
 func (s *Service) Unlock(ctx context.Context, a Address) error {
+	person, directoryErr := s.personOf(ctx, a)
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
-	if err := s.store.Unlock(ctx, s.handle(a)); err != nil {
-		return unavailable(err)
+	for _, h := range s.lockable(person, a) {
+		if err := s.store.Unlock(ctx, h); err != nil {
+			return unavailable(err)
+		}
+		s.mirror.drop(h)
 	}
-	s.mirror.drop(s.handle(a))
+	if directoryErr != nil {
+		return directoryErr
+	}
 	s.logger.Info("an address was unlocked", slog.String("realm", s.realm))
 	return nil
+}
+
+// personOf returns the person that an address belongs to: nobody in particular
+// where there is no directory, or none of it.
+func (s *Service) personOf(ctx context.Context, a Address) (Person, error) {
+	if s.directory == nil {
+		return Person{}, nil
+	}
+	p, err := s.directory.Find(ctx, a)
+	switch {
+	case errors.Is(err, ErrNobody):
+		return Person{}, nil
+	case err != nil:
+		return Person{}, directoryUnavailable(err)
+	}
+	return p, nil
+}
+
+// lockable are the handles that wrong guesses at an address, and at the second
+// factors of its person, count on. Whom the directory gives no subject is
+// somebody else by each address.
+func (s *Service) lockable(p Person, a Address) []Handle {
+	handles := []Handle{s.handle(a)}
+	for _, signsIn := range append([]Address{a}, p.Addresses...) {
+		owner := s.owner(s.subject(p, signsIn))
+		if h := s.recordHandle(owner); !slices.Contains(handles, h) {
+			handles = append(handles, h, s.handleFor(a, s.factorBudget(owner, true)))
+		}
+	}
+	return handles
 }

@@ -3,7 +3,9 @@
 package otp
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -74,7 +76,47 @@ func TestUnlock(t *testing.T) {
 	if err := h.Unlock(t.Context(), jane); err != nil {
 		t.Fatal(err)
 	}
-	if len(h.store.unlocked) != 1 || h.store.unlocked[0] != h.handle(jane) {
-		t.Errorf("unlocked %v", h.store.unlocked)
+	owner := h.signedIn(t, "jane@example.com").Owner
+	if want := []Handle{h.handle(jane), h.recordHandle(owner), h.handleFor(jane, h.factorBudget(owner, true))}; !slices.Equal(h.store.unlocked, want) {
+		t.Errorf("unlocked %v, want %v", h.store.unlocked, want)
+	}
+}
+
+// TestUnlockPerson: whichever of a person's addresses an admin names, their
+// second factors are unlocked with it. A directory that can't be asked keeps no
+// address locked.
+func TestUnlockPerson(t *testing.T) {
+	person := personOf(t, "jane@example.com", "+491701234567")
+	mail, phone := person.Addresses[0], person.Addresses[1]
+	for name, tc := range map[string]struct {
+		subject string
+		err     error
+		owners  []string
+		want    error
+	}{
+		"with a subject":  {"42", nil, []string{"42"}, nil},
+		"without":         {"", nil, []string{Subject("app.example.com", phone), Subject("app.example.com", mail)}, nil},
+		"nobody any more": {"", ErrNobody, []string{Subject("app.example.com", phone)}, nil},
+		"can't be asked":  {"", ErrUnavailable, []string{Subject("app.example.com", phone)}, ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := person
+			found.Subject = tc.subject
+			if tc.err != nil {
+				found = Person{}
+			}
+			h := newHouse(t, func(c *Config) { c.Directory = oneDirectory{found, tc.err} })
+			if err := h.Unlock(t.Context(), phone); !errors.Is(err, tc.want) {
+				t.Fatalf("got %v, want %v", err, tc.want)
+			}
+			want := []Handle{h.handle(phone)}
+			for _, owner := range tc.owners {
+				owner = h.owner(owner)
+				want = append(want, h.recordHandle(owner), h.handleFor(phone, h.factorBudget(owner, true)))
+			}
+			if !slices.Equal(h.store.unlocked, want) {
+				t.Errorf("unlocked %v, want %v", h.store.unlocked, want)
+			}
+		})
 	}
 }

@@ -31,6 +31,7 @@ var ErrSealed = errors.New("can't be opened")
 type Keys struct {
 	names   *hmacKey
 	tags    []*hmacKey
+	sealers sync.Map // by use
 	secrets [][]byte
 }
 
@@ -135,8 +136,16 @@ type sealingKey struct {
 const keyIDLength = 4
 
 // Sealer returns the sealer of a use. Bytes sealed for one use can't be
-// opened for another.
+// opened for another. The uses are few: what is derived for each is kept.
 func (k *Keys) Sealer(use string) *Sealer {
+	kept, found := k.sealers.Load(use)
+	if !found {
+		kept, _ = k.sealers.LoadOrStore(use, k.newSealer(use))
+	}
+	return kept.(*Sealer)
+}
+
+func (k *Keys) newSealer(use string) *Sealer {
 	s := &Sealer{}
 	for _, secret := range k.secrets {
 		block, err := aes.NewCipher(derive(secret, "seal "+use))

@@ -139,11 +139,28 @@ type FactorRequest struct {
 	ClientIP netip.Addr
 	// Locale is the BCP 47 tag of the message's language, or empty.
 	Locale string
+	// Known says that a browser asks that is known for the session's address
+	// ([KnownBrowser]). Its code can be redeemed only by who says the same.
+	Known bool
+}
+
+// factorBudget names the budget that a person's known browsers have for their
+// second factors, or is "" for others.
+//
+// It is one for all of them: whoever reads somebody's mail makes as many browsers
+// known as they like.
+func (s *Service) factorBudget(owner string, known bool) string {
+	if !known {
+		return ""
+	}
+	return string(MFA) + " " + owner
 }
 
 // StartFactor sends a code that proves a second factor for a session: the code
 // is good for that session alone and through its dialect and client alone.
-// Throttles and the failure budget are those that logins with the address have.
+// Throttles and the failure budget are those that logins with the address have;
+// for known browsers, those that they share for the person's second factors, so
+// that nobody who can't sign in as that person locks them out.
 //
 // It returns [ErrNoSession], [ErrNoFactor], or an error of [Service.Start].
 func (s *Service) StartFactor(ctx context.Context, x Session, r FactorRequest) (Started, error) {
@@ -164,6 +181,8 @@ func (s *Service) StartFactor(ctx context.Context, x Session, r FactorRequest) (
 		ClientIP: r.ClientIP,
 		Locale:   r.Locale,
 		Tenant:   x.Tenant,
+
+		KnownBrowser: KnownBrowser{ID: s.factorBudget(x.Owner, r.Known), OwnBudget: true},
 	}, boundTo(x.ID), "")
 }
 
@@ -176,6 +195,9 @@ type ElevateRequest struct {
 	// Browser names the browser that asks, where that is known: it may
 	// repeat the request within [RepeatWindow] and gets the same session.
 	Browser string
+	// Known is that of [FactorRequest]. Whose it is isn't counted by their network
+	// address.
+	Known bool
 	// Renewable asks for a refresh secret.
 	Renewable bool
 	// Device is kept in the session, as [Presented] has it; empty: as before.
@@ -202,7 +224,8 @@ type ElevateRequest struct {
 // It returns [ErrNoSession], [ErrNoFactor], or an error of [Service.Verify]. It
 // goes on when ctx is cancelled.
 func (s *Service) Elevate(ctx context.Context, x Session, r ElevateRequest) (Verification, error) {
-	handle := s.handle(r.Address)
+	budget := s.factorBudget(x.Owner, r.Known)
+	handle := s.handleFor(r.Address, budget)
 	guess := Guess{
 		Handle:  handle,
 		Group:   s.group(x.Dialect, x.Client, r.Address, MFA),
@@ -219,14 +242,14 @@ func (s *Service) Elevate(ctx context.Context, x Session, r ElevateRequest) (Ver
 			return Verification{}, err
 		}
 	case errors.Is(err, ErrNoSession) && r.Browser != "" && s.watch.Revoked(x.ID, x.Owner, x.Created):
-		return s.repeatElevation(ctx, x, r, guess)
+		return s.repeatElevation(ctx, x, r, budget, guess)
 	default:
 		return Verification{}, err
 	}
 
 	elevated := s.continued(x, handle, FactorMethod(r.Address.channel), r)
 	judge := func(ctx context.Context) (Verification, error) {
-		return s.judge(ctx, r.presented(x), "", guess, elevated)
+		return s.judge(ctx, r.presented(x), budget, guess, elevated)
 	}
 	var v Verification
 	if r.Enrol {
@@ -287,12 +310,12 @@ func (s *Service) replace(ctx context.Context, old, next Session) error {
 // repeatElevation returns the session that continues x where the same browser
 // opened it just now with the same code, and lost the answer. The guess is
 // made for an account that nobody has, so that it opens nothing.
-func (s *Service) repeatElevation(ctx context.Context, x Session, r ElevateRequest, guess Guess) (Verification, error) {
+func (s *Service) repeatElevation(ctx context.Context, x Session, r ElevateRequest, budget string, guess Guess) (Verification, error) {
 	guess.Known = true
 	guess.Account = guess.Handle.Shard() + s.keys.name("account", s.realm, "nobody's")
 	next := x
 	next.ID = s.newSessionID(guess.Handle)
-	v, err := s.judge(ctx, Presented{ClientIP: r.ClientIP, Browser: r.Browser, Lifetime: time.Second}, "", guess, next)
+	v, err := s.judge(ctx, Presented{ClientIP: r.ClientIP, Browser: r.Browser, Lifetime: time.Second}, budget, guess, next)
 	switch {
 	case errors.Is(err, ErrWrong), errors.Is(err, ErrExpired), errors.Is(err, ErrExhausted):
 		return Verification{}, ErrNoSession

@@ -62,13 +62,14 @@ func (s *Service) elevateByRecord(ctx context.Context, x Session, r ElevateReque
 	if err != nil {
 		return Verification{}, err
 	}
-	guess, e, err := s.presentToRecord(ctx, x, r.ClientIP, redeem(x, r.Code))
+	budget := s.factorBudget(x.Owner, r.Known)
+	guess, e, err := s.presentToRecord(ctx, x, s.startRefunds(r.ClientIP, budget), redeem(x, r.Code))
 	if err != nil {
 		return Verification{}, err
 	}
 	elevated := s.continued(x, guess.Handle, m, r)
 	elevated.Enrolled = e.Enabled
-	v, err := s.judgeRecord(ctx, r.presented(x), guess, elevated)
+	v, err := s.judgeRecord(ctx, r.presented(x), budget, guess, elevated)
 	if err != nil {
 		return Verification{}, err
 	}
@@ -91,7 +92,7 @@ func (s *Service) ResetTOTP(ctx context.Context, x Session, code string, ip neti
 	if err != nil {
 		return err
 	}
-	guess, _, err := s.presentToRecord(ctx, x, ip, func(e *enrolment, _ time.Time) bool {
+	guess, _, err := s.presentToRecord(ctx, x, s.startRefunds(ip, ""), func(e *enrolment, _ time.Time) bool {
 		found := s.takeRecovery(e, x, code)
 		if found {
 			e.TOTP, e.Devices = nil, nil
@@ -103,7 +104,7 @@ func (s *Service) ResetTOTP(ctx context.Context, x Session, code string, ip neti
 	}
 	judged := s.continued(x, guess.Handle, RecoveryFactor, ElevateRequest{})
 	judged.Owner = "" // a session that isn't listed, and that nobody gets
-	v, err := s.judgeRecord(ctx, Presented{ClientIP: ip, Lifetime: time.Second}, guess, judged)
+	v, err := s.judgeRecord(ctx, Presented{ClientIP: ip, Lifetime: time.Second}, "", guess, judged)
 	if err != nil {
 		return err
 	}
@@ -111,16 +112,17 @@ func (s *Service) ResetTOTP(ctx context.Context, x Session, code string, ip neti
 }
 
 // presentToRecord starts the challenge, takes what was typed from the record,
-// and returns the guess that the store is to judge.
-func (s *Service) presentToRecord(ctx context.Context, x Session, ip netip.Addr, redeem redemption) (Guess, enrolment, error) {
-	handle := Handle(sharded(s.keys.name("handle", s.realm, enrolmentUse, x.Owner)))
+// and returns the guess that the store is to judge. The charges are given back
+// where that is right.
+func (s *Service) presentToRecord(ctx context.Context, x Session, charges []Charge, redeem redemption) (Guess, enrolment, error) {
+	handle := s.recordHandle(x.Owner)
 	guess := Guess{
 		Handle:  handle,
 		Group:   s.keys.name("group", s.realm, enrolmentUse, x.Owner)[:8],
 		Account: handle.Shard() + s.keys.name("account", s.realm, enrolmentUse, x.Owner),
 	}
 	secret := s.keys.tag(codeTag, s.realm, enrolmentUse, x.Owner, randomText(16))
-	started, err := s.startRecordGuess(ctx, guess, secret, ip)
+	started, err := s.startRecordGuess(ctx, guess, secret, charges)
 	if err != nil {
 		return Guess{}, enrolment{}, err
 	}
@@ -136,7 +138,13 @@ func (s *Service) presentToRecord(ctx context.Context, x Session, ip netip.Addr,
 	return guess, kept, err
 }
 
-func (s *Service) startRecordGuess(ctx context.Context, g Guess, secret Tag, ip netip.Addr) (now time.Time, err error) {
+// recordHandle is what guesses at the second factors in a person's record count
+// on.
+func (s *Service) recordHandle(owner string) Handle {
+	return Handle(sharded(s.keys.name("handle", s.realm, enrolmentUse, owner)))
+}
+
+func (s *Service) startRecordGuess(ctx context.Context, g Guess, secret Tag, charges []Charge) (now time.Time, err error) {
 	ctx, cancel := s.storeContext(ctx)
 	defer cancel()
 	outcome, err := s.store.Start(ctx, Challenge{
@@ -146,7 +154,7 @@ func (s *Service) startRecordGuess(ctx context.Context, g Guess, secret Tag, ip 
 		Lifetime: time.Minute,
 		Attempts: MaxAttempts,
 		Keep:     MaxChallenges, // so many may be judged at once
-	}, nil, s.clientIPCharges("start", ip, 1)...)
+	}, nil, charges...)
 	switch {
 	case err != nil:
 		return now, unavailable(err)
@@ -158,9 +166,9 @@ func (s *Service) startRecordGuess(ctx context.Context, g Guess, secret Tag, ip 
 
 // judgeRecord is judge for a secret that no message carried: it doesn't tell
 // why it is wrong.
-func (s *Service) judgeRecord(ctx context.Context, p Presented, g Guess, x Session) (Verification, error) {
+func (s *Service) judgeRecord(ctx context.Context, p Presented, ownBudget string, g Guess, x Session) (Verification, error) {
 	p.Browser = ""
-	v, err := s.judge(ctx, p, "", g, x)
+	v, err := s.judge(ctx, p, ownBudget, g, x)
 	if errors.Is(err, ErrExhausted) || errors.Is(err, ErrExpired) {
 		err = ErrWrong
 	}

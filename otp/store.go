@@ -58,6 +58,8 @@ type Store interface {
 	//     [Remembered] ago is as if it had never been.
 	//  5. One attempt is counted on every live code and one failure on the
 	//     handle, which may begin a cool-down; only then tags are compared. A
+	//     guess at a link during the handle's cool-down isn't counted: whoever
+	//     presents one that is dead would prolong it without a wait. A
 	//     link is compared with links, a code with codes, here and above; an
 	//     empty tag is equal to none.
 	//  6. On a match with a live code or link (live before this guess), and if
@@ -81,7 +83,8 @@ type Store interface {
 	Verify(ctx context.Context, g Guess, s SessionRecord, charges ...Charge) (Outcome, error)
 
 	// Unlock takes all failures of a handle back and ends its cool-down, as a
-	// success does. Codes that died of wrong guesses stay dead.
+	// success does, also those that only callers of Verify still know of. Codes
+	// that died of wrong guesses stay dead.
 	Unlock(ctx context.Context, h Handle) error
 
 	// Claim leases up to limit messages of the realms that are due: in the

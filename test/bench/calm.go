@@ -36,7 +36,7 @@ func calm(ctx context.Context, s *stage, rounds int, phase time.Duration) error 
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s; %d requests/s of signed-in app traffic; p99 in ms, median (min–max) of %d rounds of %s each\n\n", setting("redis"), calmRate, rounds, phase)
+	fmt.Printf("%s; %d requests/s of signed-in app traffic; p99 in ms, median (min–max) of %d rounds of %s each\n\n", setting(s), calmRate, rounds, phase)
 	fmt.Print("| beside it | before | during | after | errors |\n|---|---|---|---|---|\n")
 	for _, d := range all {
 		phases := make([][]float64, 3)

@@ -30,6 +30,9 @@ var sizesOfStores = []int64{10_000, 100_000, 1_000_000}
 // connectionCounts are how many callers a store has at the same time.
 var connectionCounts = []int{1, 4, 32, 256, 1024}
 
+// operations is how many of a kind are timed: enough for a p99.
+const operations = 10_000
+
 // heldStore is a store and what tells its size.
 type heldStore struct {
 	name  string
@@ -41,35 +44,68 @@ type heldStore struct {
 }
 
 func heldStores(s *stage) ([]*heldStore, error) {
-	server := redisserver.Start(s)
-	onRedis, err := redis.Open(server.URL(), redis.WithTimeout(requestTimeout))
+	server, cluster := redisserver.Start(s), redisserver.StartCluster(s)
+	alone, err := onRedis(s, "redis", []string{server.URL()})
 	if err != nil {
 		return nil, err
 	}
-	s.Cleanup(func() { onRedis.Close() })
-	options, err := goredis.ParseURL(server.URL())
+	spread, err := onRedis(s, "Cluster of 3", cluster.URLs())
 	if err != nil {
 		return nil, err
 	}
-	beside := goredis.NewClient(options)
-	s.Cleanup(func() { beside.Close() })
+	embedded, _, err := onBolt(s)
+	if err != nil {
+		return nil, err
+	}
+	return []*heldStore{alone, spread, embedded}, nil
+}
 
-	file := filepath.Join(s.TempDir(), "otp.db")
-	onBolt, err := bolt.Open(file)
+// onRedis is a store on servers.
+func onRedis(s *stage, name string, urls []string) (*heldStore, error) {
+	store, err := redis.OpenServers(urls, redis.WithTimeout(requestTimeout))
 	if err != nil {
 		return nil, err
 	}
-	s.Cleanup(func() { onBolt.Close() })
-	return []*heldStore{
-		{name: "redis", store: onRedis, bytes: func() (int64, error) { return usedMemory(s.ctx, beside) }},
-		{name: "bolt", store: onBolt, bytes: func() (int64, error) {
-			info, err := os.Stat(file)
+	s.Cleanup(func() { store.Close() })
+	var operators []*goredis.Client
+	for _, url := range urls {
+		options, err := goredis.ParseURL(url)
+		if err != nil {
+			return nil, err
+		}
+		operator := goredis.NewClient(options)
+		s.Cleanup(func() { operator.Close() })
+		operators = append(operators, operator)
+	}
+	return &heldStore{name: name, store: store, bytes: func() (total int64, err error) {
+		for _, operator := range operators {
+			used, err := usedMemory(s.ctx, operator)
 			if err != nil {
 				return 0, err
 			}
-			return info.Size(), nil
-		}},
-	}, nil
+			total += used
+		}
+		return total, nil
+	}}, nil
+}
+
+// onBolt is a store in a file, and what moves its clock on.
+func onBolt(s *stage) (h *heldStore, advance func(time.Duration), err error) {
+	file := filepath.Join(s.TempDir(), "otp.db")
+	var ahead atomic.Int64
+	store, err := bolt.Open(file, bolt.WithClock(func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }))
+	if err != nil {
+		return nil, nil, err
+	}
+	s.Cleanup(func() { store.Close() })
+	size := func() (int64, error) {
+		info, err := os.Stat(file)
+		if err != nil {
+			return 0, err
+		}
+		return info.Size(), nil
+	}
+	return &heldStore{name: "bolt", store: store, bytes: size}, func(d time.Duration) { ahead.Add(int64(d)) }, nil
 }
 
 // usedMemory is what a Redis's data takes.
@@ -92,7 +128,7 @@ func growth(ctx context.Context, s *stage, largest int64, p *plots) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s; 32 callers; median (p99) of 10 000 operations\n\n", setting("redis"))
+	fmt.Printf("%s; 32 callers; median (p99) of %d operations\n\n", setting(s), operations)
 	fmt.Print("| store | people | start | verify | bytes/person | heap of this process |\n|---|---|---|---|---|---|\n")
 	for _, h := range stores {
 		empty, err := h.bytes()
@@ -110,7 +146,7 @@ func growth(ctx context.Context, s *stage, largest int64, p *plots) error {
 			if err != nil {
 				return err
 			}
-			start, verify, err := h.measure(ctx, 32, 10_000)
+			start, verify, err := h.measure(ctx, 32, operations)
 			if err != nil {
 				return err
 			}
@@ -119,6 +155,37 @@ func growth(ctx context.Context, s *stage, largest int64, p *plots) error {
 			p.add("growth-time", h.name+", start", float64(size), start.milliseconds())
 			p.add("growth-time", h.name+", verify", float64(size), verify.milliseconds())
 			p.add("growth-bytes", h.name, float64(size), each)
+		}
+	}
+	return nil
+}
+
+// days prints what becomes of bolt's file day by day, and how long operations
+// take while the sweep removes what the days before have left.
+func days(ctx context.Context, s *stage, people int64) error {
+	h, advance, err := onBolt(s)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\n| bolt, day | people of the day | file | start beside the sweep | verify beside it |\n|---|---|---|---|---|\n")
+	for day := range 4 {
+		start, verify, err := h.measure(ctx, 32, operations)
+		if err != nil {
+			return err
+		}
+		if err := h.fill(ctx, h.filled+people); err != nil {
+			return err
+		}
+		held, err := h.bytes()
+		if err != nil {
+			return err
+		}
+		fmt.Printf("| %d | %d | %d MiB | %s | %s |\n", day+1, people, held>>20, start, verify)
+		advance(25 * time.Hour)
+		select { // the sweep looks for what is over once in a second
+		case <-time.After(2 * time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	return nil
@@ -134,7 +201,7 @@ func scaling(ctx context.Context, s *stage, p *plots) error {
 	fmt.Printf("\n| store | callers | starts/s | start: median (p99) | verifies/s | verify: median (p99) |\n|---|---|---|---|---|---|\n")
 	for _, h := range stores {
 		for _, callers := range connectionCounts {
-			start, verify, err := h.measure(ctx, callers, 10_000)
+			start, verify, err := h.measure(ctx, callers, operations)
 			if err != nil {
 				return err
 			}

@@ -80,6 +80,9 @@ func grow(ctx context.Context, s *stage, quick bool, dir string) error {
 	if err := growth(ctx, s, largest, &p); err != nil {
 		return err
 	}
+	if err := days(ctx, s, largest/10); err != nil {
+		return err
+	}
 	if err := scaling(ctx, s, &p); err != nil || dir == "" {
 		return err
 	}
@@ -102,7 +105,7 @@ func table(ctx context.Context, s *stage, only, profiles string, rounds int, sli
 		}
 		return nil
 	}
-	fmt.Printf("%s; %d rounds of %s for each side\n\n%s", setting("redis"), rounds, slice, tableHead)
+	fmt.Printf("%s; %d rounds of %s for each side\n\n%s", setting(s), rounds, slice, tableHead)
 	for _, j := range all {
 		if !strings.Contains(j.name, only) {
 			continue

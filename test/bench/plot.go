@@ -57,6 +57,9 @@ var titles = map[string]string{
 
 // write draws each plot into a folder, as SVG.
 func (p *plots) write(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	for _, name := range p.order {
 		if err := os.WriteFile(filepath.Join(dir, name+".svg"), []byte(p.named[name].svg(titles[name])), 0o644); err != nil {
 			return err

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddy-otp/caddy-otp/test/redisserver"
 )
 
 // spread is the median, the least and the greatest of some figures.
@@ -73,7 +75,7 @@ func figures(all []measurement) string {
 func milliseconds(d float64) string { return fmt.Sprintf("%.2f ms", d/float64(time.Millisecond)) }
 
 // setting says what the figures were measured with.
-func setting(redis string) string {
+func setting(s *stage) string {
 	versions := []string{runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, module := range info.Deps {
@@ -82,7 +84,7 @@ func setting(redis string) string {
 			}
 		}
 	}
-	versions = append(versions, redis)
+	versions = append(versions, redisserver.Version(s))
 	return fmt.Sprintf("%s/%s, %d CPUs (%s); %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), processor(), strings.Join(versions, ", "))
 }
 

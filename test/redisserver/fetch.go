@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"testing"
 )
 
 // toolsPackage carries the server: redis-check-rdb is the same executable,
@@ -66,6 +67,24 @@ func runnable(ctx context.Context, dir string) (binary, bool) {
 	version := exec.CommandContext(ctx, b.path, "--version")
 	version.Env = b.environment()
 	return b, version.Run() == nil
+}
+
+// Version returns what the server says of its version, such as "Redis server
+// v=7.0.15".
+func Version(t testing.TB) string {
+	t.Helper()
+	b, err := locate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), b.path, "--version")
+	command.Env = b.environment()
+	output, err := command.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, _, _ := strings.Cut(string(output), " sha=")
+	return strings.TrimSpace(version)
 }
 
 // fetch fills dir with the server and its libraries from the distribution's

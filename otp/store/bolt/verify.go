@@ -20,8 +20,8 @@ func (s *Store) Verify(ctx context.Context, g otp.Guess, r otp.SessionRecord, ch
 func (s *Store) Unlock(ctx context.Context, name otp.Handle) error {
 	_, err := write(ctx, s, func(x *step) (struct{}, error) {
 		h, err := x.handle(name)
-		if err != nil || h.failures == 0 {
-			return struct{}{}, err
+		if err != nil || h.failures == 0 && len(h.challenges) == 0 {
+			return struct{}{}, err // there are none, and nobody can remind of any
 		}
 		h.clear(x.now)
 		return struct{}{}, x.saveHandle(name, h)
@@ -96,7 +96,7 @@ func (x *step) repeated(h *handle, g otp.Guess) (*otp.SessionRecord, error) {
 	return nil, nil
 }
 
-// judge counts the guess, then compares.
+// judge counts the guess, then compares. A link isn't counted during the cool-down.
 func (x *step) judge(h *handle, g otp.Guess, r otp.SessionRecord, clocks *clocks, charges []otp.Charge) (otp.Outcome, error) {
 	since, err := x.account(g.Account)
 	if err != nil {
@@ -104,13 +104,16 @@ func (x *step) judge(h *handle, g otp.Guess, r otp.SessionRecord, clocks *clocks
 	}
 	before := *h
 	before.challenges = slices.Clone(h.challenges)
-	h.failures++
-	h.lastFailure = x.now
+	counted := !g.Link || h.coolDown(x.now) == 0
+	if counted {
+		h.failures++
+		h.lastFailure = x.now
+	}
 	match := -1
 	for i := range h.challenges {
 		c := &h.challenges[i]
 		admitted := c.admits(g, x.now)
-		if c.isCodeLive(x.now) {
+		if counted && c.isCodeLive(x.now) {
 			c.attempts++
 		}
 		if admitted && c.matches(g) && (since != 0 || !g.Known) {
@@ -119,7 +122,10 @@ func (x *step) judge(h *handle, g otp.Guess, r otp.SessionRecord, clocks *clocks
 	}
 	outcome := otp.Outcome{Now: x.time()}
 	if match < 0 {
-		outcome.Result, outcome.Failures = h.miss(g, x.now), h.failures
+		outcome.Result = h.miss(g, x.now)
+		if counted {
+			outcome.Failures = h.failures
+		}
 		if err := clocks.save(); err != nil {
 			return otp.Outcome{}, err
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,7 +16,11 @@ import (
 // encodeMessage puts what the scripts needn't know of a message into one
 // value: its handle, lifetime and lease, and behind a line break the rest.
 func encodeMessage(h otp.Handle, m *otp.Envelope) string {
-	return fmt.Sprintf("%d %d %s\n", int64(m.Lifetime), int64(m.Lease), h) + string(m.Sealed)
+	value := make([]byte, 0, 44+len(h)+len(m.Sealed))
+	value = append(strconv.AppendInt(value, int64(m.Lifetime), 10), ' ')
+	value = append(strconv.AppendInt(value, int64(m.Lease), 10), ' ')
+	value = append(append(value, h...), '\n')
+	return string(append(value, m.Sealed...))
 }
 
 func decodeMessage(value string, l *otp.Lease) error {

@@ -51,6 +51,7 @@ func TestSuiteOnCluster(t *testing.T) {
 			})
 		})
 	}
+	wantNoError(t, servers, "CROSSSLOT")
 }
 
 var opened atomic.Int64

@@ -90,22 +90,28 @@ if not is_link then admitted = codes end
 if #admitted == 0 then return refusal(0) end
 
 -- 5. Count, in the database, before anything is compared: a server that takes
--- no writes ends the script here.
-for _, c in ipairs(codes) do c[ATTEMPTS] = c[ATTEMPTS] + 1 end
+-- no writes ends the script here. A link isn't counted during the cool-down.
+local counted = not is_link or cooling(h) == 0
 local failures, last = h[FAILURES], h[LAST]
-h[FAILURES], h[LAST] = failures + 1, now
+if counted then
+	for _, c in ipairs(codes) do c[ATTEMPTS] = c[ATTEMPTS] + 1 end
+	h[FAILURES], h[LAST] = failures + 1, now
+end
 save(KEYS[1], h)
+local function miss() return refusal(counted and h[FAILURES] or 0) end
 
 local match
 for _, c in ipairs(admitted) do
 	match = match or (matches(c) and c)
 end
-if not match then return refusal(h[FAILURES]) end
+if not match then return miss() end
 local since = tonumber(redis.call('GET', KEYS[2]))
-if ARGV[4] == '1' and not since then return refusal(h[FAILURES]) end
+if ARGV[4] == '1' and not since then return miss() end
 
 -- 6. A match.
-for _, c in ipairs(codes) do c[ATTEMPTS] = c[ATTEMPTS] - 1 end
+if counted then
+	for _, c in ipairs(codes) do c[ATTEMPTS] = c[ATTEMPTS] - 1 end
+end
 local function refund(first_key, at)
 	local n_keys, n_windows = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
 	local rates_at = at + 2 + n_windows

@@ -160,6 +160,18 @@ var budgetPromises = []promise{
 			t.Fatalf("told %d, want 1", o.Failures)
 		}
 	}},
+	{"failures before an unlocking are over, also where the store had forgotten them", func(t *trial) {
+		alice := newPerson("alice")
+		t.accepted(alice.challenge("g", "the code"))
+		now := t.guess(newPerson("bob").guess("g", "1")).Now
+		t.advance(margin)
+		t.unlock(alice)
+		wrong := alice.guess("g", "wrong")
+		wrong.Failures = otp.Failures{Count: otp.CoolDownFailures, At: now}
+		if o := t.guess(wrong); o.Result != otp.Wrong || o.Failures != 1 {
+			t.Fatalf("%+v", o)
+		}
+	}},
 	{"failures that are known of cost an address that was never started nothing", func(t *trial) {
 		alice := newPerson("alice")
 		wrong := alice.guess("g", "wrong")
@@ -192,6 +204,24 @@ var budgetPromises = []promise{
 			t.want(t.guess(alice.guess("g", "1")), otp.CoolingDown)
 		}
 		t.wantAllowedAt(t.guess(alice.guess("g", "1")), before.Now.Add(before.RetryAfter))
+	}},
+	{"a wrong link during a cool-down isn't counted", func(t *trial) {
+		alice := newPerson("alice")
+		failures(t, alice, otp.CoolDownFailures-1)
+		t.accepted(alice.linked("links", "the link"))
+		t.accepted(alice.challenge("other", "the code"))
+		t.fail(alice, "other", 1)
+		before := t.guess(alice.guess("other", "the code"))
+		t.want(before, otp.CoolingDown)
+		for range 2 * attempts {
+			o := t.guess(alice.open("links", "wrong"))
+			if o.Result != otp.Wrong || o.Failures != 0 {
+				t.Fatalf("%+v", o)
+			}
+		}
+		t.wantAllowedAt(t.guess(alice.guess("other", "the code")), before.Now.Add(before.RetryAfter))
+		t.advance(otp.FirstCoolDown + margin)
+		t.want(t.guess(alice.guess("other", "the code")), otp.Verified)
 	}},
 	{"asking again doesn't reset the failures", func(t *trial) {
 		alice := newPerson("alice")

@@ -3,7 +3,10 @@
 package gate
 
 import (
+	"cmp"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"slices"
 	"time"
@@ -37,6 +40,11 @@ type SignIn struct {
 	Handle otp.Handle `json:"h"`
 	// At is when it last did, in Unix seconds.
 	At int64 `json:"t"`
+	// Budget is what the browser is known as for the address, by the session
+	// that made it known; empty in older cookies: by the browser's ID. One session
+	// makes one, in however many browsers: each has wrong guesses and messages of
+	// its own, and a sign-in may be repeated for as long as its answer may be lost.
+	Budget string `json:"b,omitempty"`
 }
 
 // Handles are the addresses that the browser is known for.
@@ -68,28 +76,47 @@ func newBrowserCookie(c Config) BrowserCookie {
 	}
 }
 
-// Remember makes the browser of a request known for an address that signs in,
-// or known for longer.
-func (c BrowserCookie) Remember(h http.Header, r *http.Request, handle otp.Handle) error {
+// Remember makes the browser of a request known for the address that opens a
+// session, or known for longer.
+func (c BrowserCookie) Remember(h http.Header, r *http.Request, session otp.SessionID, handle otp.Handle) error {
 	now := c.now().Unix()
 	b, ok := c.Read(r)
 	if !ok {
 		b = Browser{ID: rand.Text(), Issued: now}
 	}
+	budget := b.budget(handle)
+	if budget == "" {
+		budget = budgetOf(session)
+	}
 	others := slices.DeleteFunc(b.SignIns, func(in SignIn) bool { return in.Handle == handle })
-	b.SignIns = append([]SignIn{{handle, now}}, others...)
+	b.SignIns = append([]SignIn{{handle, now, budget}}, others...)
 	b.SignIns = b.SignIns[:min(len(b.SignIns), maxBrowserHandles)]
 	return c.cookie.Set(h, b, browserLifetime)
 }
 
-// Known returns the id of the browser that a request comes from, where it is
-// known for an address, or "".
+func budgetOf(session otp.SessionID) string {
+	sum := sha256.Sum256([]byte("caddy-otp known browser\x00" + string(session)))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// budget returns what the browser is known as for an address, or "".
+func (b Browser) budget(handle otp.Handle) string {
+	for _, in := range b.SignIns {
+		if in.Handle == handle {
+			return cmp.Or(in.Budget, b.ID)
+		}
+	}
+	return ""
+}
+
+// Known returns what the browser that a request comes from is known as for an
+// address, or "".
 func (c BrowserCookie) Known(r *http.Request, handle otp.Handle) string {
 	b, ok := c.Read(r)
-	if !ok || !slices.Contains(b.Handles(), handle) {
+	if !ok {
 		return ""
 	}
-	return b.ID
+	return b.budget(handle)
 }
 
 // Read returns the known browser that a request comes from, with the sign-ins

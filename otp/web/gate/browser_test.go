@@ -3,6 +3,7 @@
 package gate
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
@@ -20,7 +21,8 @@ import (
 func (h *house) remember(value, typed string) string {
 	h.t.Helper()
 	header := http.Header{}
-	if err := h.Browser.Remember(header, withBrowser(value), h.Service.Handle(session(h.t, typed).Address)); err != nil {
+	id := otp.SessionID("00" + rand.Text())
+	if err := h.Browser.Remember(header, withBrowser(value), id, h.Service.Handle(session(h.t, typed).Address)); err != nil {
 		h.t.Fatal(err)
 	}
 	cookie, err := http.ParseSetCookie(header.Get("Set-Cookie"))

@@ -22,7 +22,7 @@ func TestBreaker(t *testing.T) {
 	}
 	remembered := make(http.Header)
 	request := webtest.Request(http.MethodPost, "/auth/login", "")
-	if err := s.Gate.Browser.Remember(remembered, request, s.Service.Handle(address)); err != nil {
+	if err := s.Gate.Browser.Remember(remembered, request, "00session", s.Service.Handle(address)); err != nil {
 		t.Fatal(err)
 	}
 	cookie := (&http.Response{Header: remembered}).Cookies()[0]

@@ -37,7 +37,8 @@ type attempt struct {
 	Return string `json:"r"`
 	// Browser lets the same browser repeat a request whose answer was lost.
 	Browser string `json:"b"`
-	// KnownBrowser is that which asks; empty: the browser isn't known.
+	// KnownBrowser is that which asks, for a second factor that of the session's
+	// address; empty: the browser isn't known.
 	KnownBrowser string `json:"k,omitempty"`
 	// TOTP says that an authenticator app is asked for the code: there is no
 	// address.

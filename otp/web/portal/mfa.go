@@ -93,7 +93,7 @@ func (p *portal) sendFactor(w http.ResponseWriter, r *http.Request, nth, back st
 		return p.offerFactors(w, r, x, back, err)
 	}
 	if nth == appFactor && factors.TOTP {
-		return p.askApp(w, x, back)
+		return p.askApp(w, r, x, back)
 	}
 	n, err := strconv.Atoi(nth)
 	if err != nil || n < 0 || n >= len(factors.Addresses) {
@@ -109,12 +109,15 @@ func (p *portal) sendFactor(w http.ResponseWriter, r *http.Request, nth, back st
 		Return:  back,
 		Browser: newBrowser(),
 		address: factors.Addresses[n],
+
+		KnownBrowser: p.Gate.Browser.Known(r, p.service.Handle(x.Address)),
 	})
 }
 
 // askApp leads to where the code of an authenticator app is typed.
-func (p *portal) askApp(w http.ResponseWriter, x otp.Session, back string) error {
+func (p *portal) askApp(w http.ResponseWriter, r *http.Request, x otp.Session, back string) error {
 	a := attempt{Purpose: otp.MFA, Session: x.ID, TOTP: true, Return: back, Browser: newBrowser()}
+	a.KnownBrowser = p.Gate.Browser.Known(r, p.service.Handle(x.Address))
 	if err := p.attempts.set(w.Header(), a); err != nil {
 		return err
 	}
@@ -129,6 +132,7 @@ func (p *portal) startFactor(w http.ResponseWriter, r *http.Request, x otp.Sessi
 		Code:     p.Code,
 		ClientIP: wire.CallerOf(r).IP,
 		Locale:   p.words(r).Language,
+		Known:    a.KnownBrowser != "",
 	})
 	switch {
 	case err == nil:
@@ -152,6 +156,7 @@ func (p *portal) elevate(w http.ResponseWriter, r *http.Request, x otp.Session, 
 		Code:     cleanCode(typed),
 		ClientIP: wire.CallerOf(r).IP,
 		Browser:  a.Browser,
+		Known:    a.KnownBrowser != "",
 		Device:   wire.Device(r.UserAgent()),
 	}
 	elevate := p.service.Elevate

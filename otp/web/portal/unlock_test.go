@@ -3,12 +3,14 @@
 package portal
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"testing"
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 )
 
 // TestUnlockedStaysUnlocked: an address that an admin has unlocked isn't locked
@@ -34,4 +36,55 @@ func TestUnlockedStaysUnlocked(t *testing.T) {
 	s.Advance(48 * time.Hour)
 	b := s.browser()
 	b.post(verify, url.Values{"code": {b.start(jane, "/").Code}}).redirects(t, "/")
+}
+
+// TestUnlockSecondFactor: an admin who unlocks somebody's address also unlocks
+// their authenticator app and recovery codes, at which whoever has got hold of a
+// session may have guessed.
+func TestUnlockSecondFactor(t *testing.T) {
+	s := newSite(t, roomyForAddress, withPolicy(otp.MFAPolicy{}))
+	first := s.browser()
+	first.signIn("jane@example.com")
+	x := first.session()
+	recovery, err := s.Service.NewRecoveryCodes(t.Context(), x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	setup, err := s.Service.StartTOTP(t.Context(), x, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := func() string {
+		code, err := otp.TOTPCode(setup.Secret, s.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return code
+	}
+	if err := s.Service.ConfirmTOTP(t.Context(), x, setup.Secret, code()); err != nil {
+		t.Fatal(err)
+	}
+	s.Advance(time.Minute)
+	b := s.browser()
+	b.signIn("jane@example.com")
+	x = b.session()
+	for range otp.DisableFailures {
+		_, err := s.Service.ElevateTOTP(t.Context(), x, otp.ElevateRequest{Code: webtest.OtherCode(code())})
+		if !errors.Is(err, otp.ErrWrong) {
+			t.Fatal(err)
+		}
+		s.Advance(otp.LongestCoolDown)
+	}
+	b = s.browser()
+	b.signIn("jane@example.com")
+	x = b.session()
+	if _, err := s.Service.ElevateRecovery(t.Context(), x, otp.ElevateRequest{Code: recovery[0]}); !errors.Is(err, otp.ErrCoolDown) {
+		t.Fatalf("isn't disabled: %v", err)
+	}
+	if err := s.Service.Unlock(t.Context(), x.Address); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Service.ElevateTOTP(t.Context(), x, otp.ElevateRequest{Code: code()}); err != nil {
+		t.Error(err)
+	}
 }

@@ -104,7 +104,7 @@ func (p *portal) signIn(w http.ResponseWriter, r *http.Request, x otp.Session, d
 	x.Temporary = !device
 	p.Gate.Cookie.Set(w.Header(), x)
 	if device {
-		if err := p.Gate.Browser.Remember(w.Header(), r, p.service.Handle(x.Address)); err != nil {
+		if err := p.Gate.Browser.Remember(w.Header(), r, x.ID, p.service.Handle(x.Address)); err != nil {
 			p.Logger.Warn("browser can't be remembered", slog.Any("error", err))
 		}
 	}
