@@ -302,7 +302,7 @@ func (h *heldStore) verify(ctx context.Context, n int64) error {
 	outcome, err := h.store.Verify(ctx, otp.Guess{
 		Handle: handle, Group: "group", Account: handle.Shard() + "account" + string(handle),
 		Tags: []otp.Tag{tagOf(n, "code")}, Browser: "browser",
-		Expect: &otp.ExpectedRecord{Key: fmt.Sprintf("%s%022d", "record", n)},
+		Expect: &otp.ExpectedRecord{Key: fmt.Sprintf("record%022d", n)},
 	}, otp.SessionRecord{
 		ID: otp.SessionID(fmt.Sprintf("%s%043d", handle.Shard(), n)), Owner: handle.Shard() + "owner" + string(handle),
 		Sealed: sealedSession, Refresh: tagOf(n, "refresh"), Lifetime: 24 * time.Hour,
