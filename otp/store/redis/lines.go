@@ -75,6 +75,10 @@ func newUnmade(err error) unmade {
 func (u unmade) Read([]byte) (int, error)  { return 0, u.err }
 func (u unmade) Write([]byte) (int, error) { return 0, u.err }
 
+// SyscallConn fails, so that the pool throws one away that it kept: whoever had
+// asked for it had left before the dial came to an end.
+func (u unmade) SyscallConn() (syscall.RawConn, error) { return nil, u.err }
+
 // line is a connection that knows when it was made.
 type line struct {
 	net.Conn
