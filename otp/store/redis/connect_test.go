@@ -289,11 +289,14 @@ func (a *authority) issue(hosts ...string) (pair tls.Certificate, certificateFil
 		write("cert.pem", "CERTIFICATE", certificate.Raw), write("key.pem", "PRIVATE KEY", keyDER)
 }
 
-func TestTLS(t *testing.T) {
+// serveTLS starts a server that wants certificates of an authority, and returns
+// it with what its clients need.
+func serveTLS(t *testing.T) (server *redisserver.Server, a *authority, pair tls.Certificate, url string) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a redis-server")
 	}
-	a := newAuthority(t)
+	a = newAuthority(t)
 	_, certificate, key := a.issue("127.0.0.1")
 	_, ca, _ := a.issue() // only for a folder to write into
 	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw}), 0o600); err != nil {
@@ -306,11 +309,17 @@ func TestTLS(t *testing.T) {
 	addr := listener.Addr().String()
 	listener.Close()
 	_, port, _ := net.SplitHostPort(addr)
-	redisserver.Start(t, "--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key,
+	server = redisserver.Start(t, "--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key,
 		"--tls-ca-cert-file", ca, "--tls-auth-clients", "yes")
-	pair, _, _ := a.issue()
+	pair, _, _ = a.issue()
+	return server, a, pair, "rediss://" + addr
+}
+
+func TestTLS(t *testing.T) {
+	_, a, pair, url := serveTLS(t)
+	addr := strings.TrimPrefix(url, "rediss://")
+	_, port, _ := net.SplitHostPort(addr)
 	stranger, _, _ := newAuthority(t).issue()
-	url := "rediss://" + addr
 	start(t, openAt(t, []string{url}, WithTLS(a.pool(), &pair)), 1)
 	for says, s := range map[string]*Store{
 		"its certificate isn't trusted": openAt(t, []string{url}),

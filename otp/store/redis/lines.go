@@ -94,14 +94,19 @@ func (l *line) SyscallConn() (syscall.RawConn, error) {
 	if l.lines.now() != l.epoch {
 		return nil, errDropped
 	}
-	if conn, ok := l.Conn.(syscall.Conn); ok {
+	conn := l.Conn
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		// Nothing comes over TLS unasked but that the server closes.
+		conn = secured.NetConn()
+	}
+	if conn, ok := conn.(syscall.Conn); ok {
 		return conn.SyscallConn()
 	}
 	return unseen{}, nil
 }
 
-// unseen is a connection whose bytes can't be looked at, as with TLS: the
-// check finds nothing wrong.
+// unseen is a connection that can't be looked at: the check finds nothing
+// wrong.
 type unseen struct{}
 
 func (unseen) Control(func(fd uintptr)) error    { return nil }

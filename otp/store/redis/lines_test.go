@@ -51,3 +51,42 @@ func TestDialsThatHang(t *testing.T) {
 		}
 	}
 }
+
+// TestClosedLines: connections that a server closed while nobody used them,
+// with TLS or without, are no failures of the next operations.
+func TestClosedLines(t *testing.T) {
+	server, a, pair, url := serveTLS(t)
+	for name, s := range map[string]*Store{
+		"plain": open(t, server),
+		"TLS":   openAt(t, []string{url}, WithTLS(a.pool(), &pair)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.current.Load().health.begin.Do(func() {}) // its questions stay out of it
+			var asking sync.WaitGroup
+			for range 50 {
+				asking.Go(func() { s.Get(t.Context(), "key") })
+			}
+			asking.Wait()
+			before := s.client().PoolStats().IdleConns
+			if before < 2 {
+				t.Fatalf("%d connections: too few for this test", before)
+			}
+			for range 5 { // nor is one in use given up
+				if _, err := s.Get(t.Context(), "key"); err != nil {
+					t.Error(err)
+				}
+			}
+			if n := s.client().PoolStats().IdleConns; n != before {
+				t.Errorf("%d connections, %d before", n, before)
+			}
+			if _, err := server.Do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"); err != nil {
+				t.Fatal(err)
+			}
+			for i := range before {
+				if _, err := s.Get(t.Context(), "key"); err != nil {
+					t.Errorf("operation %d: %v", i, err)
+				}
+			}
+		})
+	}
+}
