@@ -41,6 +41,7 @@ func (l *link) leftEarly(ctx context.Context, began time.Time) bool {
 func (l *link) watchHealth() {
 	l.health.probe = l.probe
 	l.health.inspect = l.inspect
+	l.health.renew = func() { l.lines.drop(l.lines.now()) }
 	l.health.judge = func(all []settingsFound) verdict {
 		v := judge(l.server, l.anyEviction, all)
 		if l.servers.sentinel || l.clusterClient() != nil {

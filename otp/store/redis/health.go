@@ -52,6 +52,8 @@ type health struct {
 	inspect func(ctx context.Context) ([]settingsFound, error)
 	// judge judges them.
 	judge func([]settingsFound) verdict
+	// renew gives up the connections that there are.
+	renew func()
 
 	// answers: it answers, and serves us. Nothing works without.
 	answers condition
@@ -220,6 +222,9 @@ func (h *health) mend() {
 			case <-h.stopped.Done():
 				return
 			}
+		}
+		if h.answers.err() != nil && h.renew != nil {
+			h.renew() // nobody uses them now, and they may lead nowhere for good
 		}
 		began := time.Now()
 		h.next = began.Add(probeInterval + rand.N(probeInterval/4))
