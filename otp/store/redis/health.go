@@ -141,14 +141,40 @@ func (h *health) nudge() {
 	}
 }
 
-// learn takes in what became of an operation, or a probe, that began at a time.
-func (h *health) learn(began time.Time, err error, probe bool) {
-	now := time.Now()
+// sign is what an outcome says of a server.
+type sign int
+
+const (
+	nothing sign = iota
+	up           // it answers, and serves us
+	down
+)
+
+// signOf returns what an operation that came to err says of the server, and the
+// code of its refusal, if it is one. A server that can do nothing for a
+// configuration like ours is as good as down.
+func signOf(err error) (s sign, code string) {
+	if err == nil {
+		return up, ""
+	}
 	code, replied := replyCode(err)
 	switch {
 	case errors.Is(err, errShed), errors.Is(err, goredis.ErrClosed), slices.Contains(passing, code):
+		return nothing, code
+	case !replied, code != "" && code != "OOM" && !slices.Contains(noWrites, code), misconfigured(err) != "":
+		return down, code
+	}
+	return up, code
+}
+
+// learn takes in what became of an operation, or a probe, that began at a time.
+func (h *health) learn(began time.Time, err error, probe bool) {
+	now := time.Now()
+	says, code := signOf(err)
+	switch says {
+	case nothing:
 		return
-	case err != nil && !replied, code != "" && code != "OOM" && !slices.Contains(noWrites, code):
+	case down:
 		h.fail(&h.answers, "redis is down: nobody can sign in, and who is signed in is trusted for a minute at most", err, code, began, now)
 		return
 	}
@@ -241,7 +267,7 @@ func (h *health) mend() {
 // learnFromProbe takes in the answer to a probe. A server that is back is
 // looked at before it is used.
 func (h *health) learnFromProbe(began time.Time, err error) {
-	if code, replied := replyCode(err); (err == nil || replied && code == "") && h.answers.err() != nil {
+	if says, _ := signOf(err); says == up && h.answers.err() != nil {
 		h.forgetCheck() // it may have come back as another
 		h.checkIfDue()
 	}

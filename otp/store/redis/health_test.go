@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 )
@@ -33,6 +36,9 @@ type patient struct {
 }
 
 var errSilent = errors.New("nothing")
+
+// errUnknownMaster is what the driver says where no Sentinel told a primary.
+var errUnknownMaster = fmt.Errorf("%s: %w", unknownMaster, errors.Join(goredis.Nil, goredis.Nil))
 
 type logBuffer struct {
 	mu sync.Mutex
@@ -130,6 +136,8 @@ func TestOutageIsNoticed(t *testing.T) {
 		{"is gone", 0, 10 * time.Millisecond, io.EOF, io.EOF, "connection closed"},
 		{"loads its data", 0, 10 * time.Millisecond, serverError("LOADING x"), serverError("LOADING x"), "LOADING"},
 		{"changed its password", 0, 10 * time.Millisecond, serverError("WRONGPASS x"), serverError("WRONGPASS x"), "correct those of `store redis`"},
+		{"knows no such master", 0, 10 * time.Millisecond, errUnknownMaster, errUnknownMaster, "don't know this master"},
+		{"has fewer databases", 0, 10 * time.Millisecond, serverError("ERR DB index is out of range"), serverError("ERR DB index is out of range"), "write a lower number"},
 		{"is no Redis", 0, 10 * time.Millisecond, errors.New("redis: invalid reply: secret"), errors.New("redis: invalid reply: secret"), "aren't those of a Redis"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
