@@ -27,8 +27,19 @@ type condition struct {
 	failures int
 	since    time.Time
 	// open says why it is open.
-	open   error
+	open error
+	// opened is since when it hasn't held, as was told; zero where it holds.
 	opened time.Time
+}
+
+// succeed makes a condition that is new, instead of an earlier one, tell of the
+// end of what that told of.
+func (c *condition) succeed(earlier *condition) {
+	earlier.mu.Lock()
+	defer earlier.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opened, earlier.opened = earlier.opened, time.Time{}
 }
 
 // fail notes that an operation that began at a time failed for want of the
@@ -47,7 +58,10 @@ func (c *condition) fail(err error, began, now time.Time) bool {
 	if c.failures < doubts || now.Sub(c.since) < patience {
 		return false
 	}
-	c.open, c.opened = err, c.since
+	c.open = err
+	if c.opened.IsZero() {
+		c.opened = c.since
+	}
 	return true
 }
 
@@ -59,11 +73,11 @@ func (c *condition) hold(now time.Time, probe bool) (lasted time.Duration, close
 	if c.open != nil && !probe {
 		return 0, false
 	}
-	closed = c.open != nil
+	closed = !c.opened.IsZero()
 	if closed {
 		lasted = now.Sub(c.opened)
 	}
-	c.lastHeld, c.failures, c.open = now, 0, nil
+	c.lastHeld, c.failures, c.open, c.opened = now, 0, nil, time.Time{}
 	return lasted, closed
 }
 
@@ -78,5 +92,5 @@ func (c *condition) err() error {
 func (c *condition) doubtful() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.failures > 0
+	return c.failures > 0 || !c.opened.IsZero()
 }

@@ -175,6 +175,42 @@ func TestReconfigure(t *testing.T) {
 	}
 }
 
+// TestMendedByReconfiguring: what a configuration puts right is told once, and
+// its end as well.
+func TestMendedByReconfiguring(t *testing.T) {
+	server, admin := serve(t)
+	if _, err := server.Do("ACL", "SETUSER", "otp", "on", ">right", "~*", "+@all"); err != nil {
+		t.Fatal(err)
+	}
+	prefix := WithKeyPrefix("logged:")
+	s, log := openLogged(t, server.URL(), WithCredentials("otp", "wrong"))
+	told := func(line string) func() bool {
+		return func() bool {
+			s.Get(t.Context(), "key")
+			return strings.Contains(log.String(), line)
+		}
+	}
+	eventually(t, "told", told("redis is down"))
+	if err := s.Reconfigure([]string{server.URL()}, prefix, WithCredentials("otp", "right")); err != nil {
+		t.Fatal(err)
+	}
+	start(t, s, 1)
+	eventually(t, "told", told("redis is up again"))
+
+	ask(t, admin, "REPLICAOF", "127.0.0.1", "1")
+	eventually(t, "told", func() bool {
+		s.Start(t.Context(), testChallenge(2), nil)
+		return strings.Contains(log.String(), "takes no writes")
+	})
+	ask(t, admin, "REPLICAOF", "NO", "ONE")
+	if err := s.Reconfigure([]string{server.URL()}, prefix); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "told", told("redis takes writes again"))
+	time.Sleep(time.Second) // what went before still has its time
+	wantLog(t, log, map[string]int{"redis is down": 1, "redis is up again": 1, "takes no writes": 1, "takes writes again": 1})
+}
+
 func TestPoolSize(t *testing.T) {
 	server, _ := serve(t)
 	for _, size := range []int{2, 30} {

@@ -120,8 +120,12 @@ func (h *health) admit(writes bool) error {
 	return nil
 }
 
-// succeed goes on with what an earlier health of the same servers knows.
+// succeed goes on with what an earlier health of the same servers knows, and
+// has told. It finds out anew whether they can be used.
 func (h *health) succeed(earlier *health) {
+	h.answers.succeed(&earlier.answers)
+	h.writes.succeed(&earlier.writes)
+	h.room.succeed(&earlier.room)
 	earlier.checking.Lock()
 	defer earlier.checking.Unlock()
 	h.knownFit, h.complaint, h.warned = earlier.knownFit, earlier.complaint, maps.Clone(earlier.warned)
@@ -228,9 +232,9 @@ func (h *health) run() {
 		case <-h.stopped.Done():
 			return
 		case <-h.wake:
-			h.mend()
 		case <-ticker.C:
 		}
+		h.mend()
 		if !h.answers.doubtful() {
 			h.checkIfDue()
 		}
