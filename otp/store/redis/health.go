@@ -265,6 +265,9 @@ func (h *health) mend() {
 			return
 		}
 		h.learnFromProbe(began, err)
+		if !h.answers.doubtful() { // it may be full for long
+			h.checkIfDue()
+		}
 	}
 }
 
@@ -384,7 +387,7 @@ func (h *health) domainError(err error) error {
 	case err != nil:
 		err = storeError(h.server, err)
 	}
-	if h.tells && errors.Is(err, otp.ErrUnavailable) && (isUnfit || h.answers.err() != nil || h.writes.err() != nil) {
+	if h.tells && errors.Is(err, otp.ErrUnavailable) && (isUnfit || h.answers.err() != nil || h.writes.err() != nil || h.room.err() != nil) {
 		return toldError{err}
 	}
 	return err

@@ -80,7 +80,7 @@ func newPatient(t *testing.T) *patient {
 		time.Sleep(p.slow)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.answer != nil {
+		if says, _ := signOf(p.answer); says == down {
 			return nil, p.answer
 		}
 		return nil, nil
@@ -267,8 +267,15 @@ func TestServerThatKeepsNothing(t *testing.T) {
 				if err := p.admit(false); err != nil {
 					t.Errorf("refuses to read: %v", err)
 				}
-				time.Sleep(time.Minute)
-				p.logged(map[string]int{test.down: 1, test.says: 1, "ERROR": 1})
+				p.mu.Lock()
+				p.found.warnings = []string{"keeps nothing"}
+				p.mu.Unlock()
+				time.Sleep(time.Minute + unfitInterval)
+				p.logged(map[string]int{test.down: 1, test.says: 1, "ERROR": 1, "keeps nothing": 1})
+				err := p.domainError(serverError(test.text))
+				if !errors.Is(err, otp.ErrTold) || !errors.Is(err, otp.ErrUnavailable) {
+					t.Errorf("%v is not marked as told", err)
+				}
 				p.set(nil)
 				time.Sleep(time.Second)
 				if err := p.admit(true); err != nil {
