@@ -81,6 +81,16 @@ func (c *condition) hold(now time.Time, probe bool) (lasted time.Duration, close
 	return lasted, closed
 }
 
+// age is for how long it hasn't held, as far as that was told, or 0.
+func (c *condition) age(now time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.opened.IsZero() {
+		return 0
+	}
+	return now.Sub(c.opened)
+}
+
 // err is why the condition is open, or nil.
 func (c *condition) err() error {
 	c.mu.Lock()

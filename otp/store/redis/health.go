@@ -54,6 +54,8 @@ type health struct {
 	judge func([]settingsFound) verdict
 	// renew gives up the connections that there are.
 	renew func()
+	// watch looks after the nodes of a Cluster that answers as a whole.
+	watch func(ctx context.Context)
 
 	// answers: it answers, and serves us. Nothing works without.
 	answers condition
@@ -179,7 +181,7 @@ func (h *health) learn(began time.Time, err error, probe bool) {
 	case nothing:
 		return
 	case down:
-		h.fail(&h.answers, "redis is down: nobody can sign in, and who is signed in is trusted for a minute at most", err, code, began, now)
+		h.fail(&h.answers, "redis is down: nobody can sign in, and who is signed in is trusted for a minute at most", err, began, now)
 		return
 	}
 	if away, closed := h.answers.hold(now, probe); closed {
@@ -187,9 +189,9 @@ func (h *health) learn(began time.Time, err error, probe bool) {
 	}
 	switch {
 	case slices.Contains(noWrites, code):
-		h.fail(&h.writes, "redis takes no writes: nobody can sign in or out", err, code, began, now)
+		h.fail(&h.writes, "redis takes no writes: nobody can sign in or out", err, began, now)
 	case code == "OOM":
-		h.fail(&h.room, "redis is full: nobody can sign in", err, code, began, now)
+		h.fail(&h.room, "redis is full: nobody can sign in", err, began, now)
 	case probe: // it did what no other operation does on a server that doesn't write
 		if away, closed := h.writes.hold(now, true); closed {
 			h.logger.Info("redis takes writes again", slog.String("server", h.server), slog.Duration("down_for", away))
@@ -200,15 +202,20 @@ func (h *health) learn(began time.Time, err error, probe bool) {
 	}
 }
 
-func (h *health) fail(c *condition, message string, err error, code string, began, now time.Time) {
+func (h *health) fail(c *condition, message string, err error, began, now time.Time) {
 	if c.fail(err, began, now) {
-		told := []any{slog.Any("error", storeError(h.server, err))}
-		if do := advice[code]; do != "" {
-			told = append(told, slog.String("advice", do))
-		}
-		h.logger.Error(message, told...)
+		logFailure(h.logger, message, h.server, err)
 	}
 	h.nudge()
+}
+
+// logFailure tells the log what a server failed with, and what to do.
+func logFailure(logger *slog.Logger, message, server string, err error) {
+	told := []any{slog.Any("error", storeError(server, err))}
+	if code, _ := replyCode(err); advice[code] != "" {
+		told = append(told, slog.String("advice", advice[code]))
+	}
+	logger.Error(message, told...)
 }
 
 // advice is what to do where the server can't help itself.
@@ -237,6 +244,9 @@ func (h *health) run() {
 		h.mend()
 		if !h.answers.doubtful() {
 			h.checkIfDue()
+			if h.watch != nil {
+				h.watch(h.stopped)
+			}
 		}
 	}
 }
