@@ -23,9 +23,9 @@ type condition struct {
 	mu sync.Mutex
 	// lastHeld is when it was last seen to hold.
 	lastHeld time.Time
-	// failures since then, and when the first of them began.
-	failures int
-	since    time.Time
+	// failures since then; when the first of them began, and was noticed.
+	failures       int
+	since, noticed time.Time
 	// open says why it is open.
 	open error
 	// opened is since when it hasn't held, as was told; zero where it holds.
@@ -54,8 +54,12 @@ func (c *condition) fail(err error, began, now time.Time) bool {
 	if c.failures == 0 || began.Before(c.since) {
 		c.since = began
 	}
+	if c.failures == 0 {
+		c.noticed = now
+	}
 	c.failures++
-	if c.failures < doubts || now.Sub(c.since) < patience {
+	// Where it is we who stood still, many come too late at once.
+	if c.failures < doubts || now.Sub(c.noticed) < patience {
 		return false
 	}
 	c.open = err

@@ -221,6 +221,27 @@ func TestNoOutage(t *testing.T) {
 	}
 }
 
+// TestStandstill is of ourselves: a machine that is suspended, or has no time
+// for us, finds all that was under way too late. What comes after that counts.
+func TestStandstill(t *testing.T) {
+	var c condition
+	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
+	for range 20 {
+		if c.fail(context.DeadlineExceeded, at(0), at(5000)) {
+			t.Fatal("it opens")
+		}
+	}
+	if !c.doubtful() {
+		t.Error("there is no doubt")
+	}
+	if c.fail(context.DeadlineExceeded, at(5000), at(5250)) || !c.fail(context.DeadlineExceeded, at(5250), at(5500)) {
+		t.Errorf("it is open: %v", c.err())
+	}
+	if away, closed := c.hold(at(6000), true); !closed || away != 6*time.Second {
+		t.Errorf("closed: %t, after %v", closed, away)
+	}
+}
+
 // TestSlowServer stays usable: of its answers two thirds come too late.
 func TestSlowServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
