@@ -64,8 +64,6 @@ type waiter struct {
 	done    chan struct{}
 }
 
-func newBatcher(s sender) *batcher { return newBatcherOf(s, maxDirect) }
-
 // newBatcherOf returns a batcher that sends this many commands by themselves.
 func newBatcherOf(s sender, direct int) *batcher { return &batcher{sender: s, maxDirect: direct} }
 

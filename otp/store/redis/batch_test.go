@@ -58,6 +58,8 @@ func (f *fakeServer) answer(ctx context.Context, c command) result {
 	}
 }
 
+func newBatcher(s sender) *batcher { return newBatcherOf(s, maxDirect) }
+
 func name(i int) string { return string(rune('A' + i)) }
 
 func do(t *testing.T, b *batcher, key string, timeout time.Duration) (any, error) {

@@ -5,9 +5,11 @@ package redis
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -31,9 +33,13 @@ type cluster struct {
 	client *goredis.ClusterClient
 	lines  *lines
 	direct int
+	logger *slog.Logger
 
 	mu    sync.RWMutex
 	nodes map[*goredis.Client]*node
+
+	// watched is when watchNodes asked last.
+	watched time.Time
 }
 
 // node is a primary.
@@ -41,10 +47,14 @@ type node struct {
 	executor
 	cluster *cluster
 	batcher *batcher
+	// answers: it answers, and serves us; see learn.
+	answers condition
+	// told says that the log knows that it doesn't.
+	told atomic.Bool
 }
 
-func newCluster(client *goredis.ClusterClient, lines *lines, direct int) *cluster {
-	return &cluster{client: client, lines: lines, direct: direct, nodes: make(map[*goredis.Client]*node)}
+func newCluster(client *goredis.ClusterClient, lines *lines, direct int, logger *slog.Logger) *cluster {
+	return &cluster{client: client, lines: lines, direct: direct, logger: logger, nodes: make(map[*goredis.Client]*node)}
 }
 
 func (c *cluster) do(ctx context.Context, cmd command) (any, error) {
@@ -150,13 +160,17 @@ func (c *cluster) nodeOf(ctx context.Context, cmd command) (*node, error) {
 }
 
 func (n *node) one(ctx context.Context, cmd command) (any, error) {
+	began := time.Now()
 	answer, err := n.executor.one(ctx, cmd)
+	n.learn(ctx, began, err)
 	r := n.cluster.settle(ctx, cmd, result{answer, err})
 	return r.answer, r.err
 }
 
 func (n *node) all(ctx context.Context, cs []command) []result {
+	began := time.Now()
 	results := n.executor.all(ctx, cs)
+	n.learn(ctx, began, results[len(results)-1].err)
 	var settled sync.WaitGroup
 	for i, r := range results {
 		if r.err != nil {

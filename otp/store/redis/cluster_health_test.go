@@ -93,7 +93,47 @@ func TestHangingNode(t *testing.T) {
 		})
 	}
 	asking.Wait()
+	eventually(t, "told", func() bool { return strings.Contains(log.String(), "a node of the redis Cluster is down") })
 	gone.Continue()
 	awaitsLogin(t, s, 1000)
-	wantLog(t, log, map[string]int{"redis is down": 0})
+	eventually(t, "told", func() bool { return strings.Contains(log.String(), "a node of the redis Cluster is up again") })
+	wantLog(t, log, map[string]int{
+		"redis is down": 0, "ERROR": 1, "redis at " + gone.Addr + ": no answer in time": 1, "is up again": 1, "down_for=": 1,
+	})
+}
+
+// TestReplacedNode: others take what a node had that is gone for good.
+func TestReplacedNode(t *testing.T) {
+	servers := serveCluster(t, "--cluster-require-full-coverage", "no")
+	log := new(logBuffer)
+	s := openAt(t, servers.URLs(), WithTimeout(otp.DefaultTimeout), WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+	gone, others := servers.Servers[0], servers.Servers[1:]
+	id, err := gone.Do("CLUSTER", "MYID")
+	if err != nil {
+		t.Fatal(err)
+	}
+	take := []any{"CLUSTER", "ADDSLOTS"}
+	var lost int64
+	for n := range int64(otp.Shards) {
+		if slot := servers.Slot("{" + testHandle(n).Shard() + "}"); servers.Owner(slot) == gone {
+			take, lost = append(take, slot), n
+		}
+	}
+	awaitsLogin(t, s, lost)
+	gone.Kill()
+	eventually(t, "told", func() bool {
+		s.Start(t.Context(), testChallenge(lost), nil)
+		return strings.Contains(log.String(), "a node of the redis Cluster is down")
+	})
+	for _, server := range others {
+		if _, err := server.Do("CLUSTER", "FORGET", id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := others[0].Do(take...); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "told", func() bool { return strings.Contains(log.String(), "has been replaced") })
+	eventually(t, "it works", func() bool { _, err := s.Start(t.Context(), testChallenge(lost), nil); return err == nil })
+	wantLog(t, log, map[string]int{"redis is down": 0, "ERROR": 1, "server=" + gone.Addr: 1, "is up again": 0, "has been replaced": 1})
 }

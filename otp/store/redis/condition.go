@@ -23,12 +23,23 @@ type condition struct {
 	mu sync.Mutex
 	// lastHeld is when it was last seen to hold.
 	lastHeld time.Time
-	// failures since then, and when the first of them began.
-	failures int
-	since    time.Time
+	// failures since then; when the first of them began, and was noticed.
+	failures       int
+	since, noticed time.Time
 	// open says why it is open.
-	open   error
+	open error
+	// opened is since when it hasn't held, as was told; zero where it holds.
 	opened time.Time
+}
+
+// succeed makes a condition that is new, instead of an earlier one, tell of the
+// end of what that told of.
+func (c *condition) succeed(earlier *condition) {
+	earlier.mu.Lock()
+	defer earlier.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opened, earlier.opened = earlier.opened, time.Time{}
 }
 
 // fail notes that an operation that began at a time failed for want of the
@@ -43,11 +54,18 @@ func (c *condition) fail(err error, began, now time.Time) bool {
 	if c.failures == 0 || began.Before(c.since) {
 		c.since = began
 	}
+	if c.failures == 0 {
+		c.noticed = now
+	}
 	c.failures++
-	if c.failures < doubts || now.Sub(c.since) < patience {
+	// Where it is we who stood still, many come too late at once.
+	if c.failures < doubts || now.Sub(c.noticed) < patience {
 		return false
 	}
-	c.open, c.opened = err, c.since
+	c.open = err
+	if c.opened.IsZero() {
+		c.opened = c.since
+	}
 	return true
 }
 
@@ -59,12 +77,22 @@ func (c *condition) hold(now time.Time, probe bool) (lasted time.Duration, close
 	if c.open != nil && !probe {
 		return 0, false
 	}
-	closed = c.open != nil
+	closed = !c.opened.IsZero()
 	if closed {
 		lasted = now.Sub(c.opened)
 	}
-	c.lastHeld, c.failures, c.open = now, 0, nil
+	c.lastHeld, c.failures, c.open, c.opened = now, 0, nil, time.Time{}
 	return lasted, closed
+}
+
+// age is for how long it hasn't held, as far as that was told, or 0.
+func (c *condition) age(now time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.opened.IsZero() {
+		return 0
+	}
+	return now.Sub(c.opened)
 }
 
 // err is why the condition is open, or nil.
@@ -78,5 +106,5 @@ func (c *condition) err() error {
 func (c *condition) doubtful() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.failures > 0
+	return c.failures > 0 || !c.opened.IsZero()
 }

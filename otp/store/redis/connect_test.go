@@ -175,6 +175,42 @@ func TestReconfigure(t *testing.T) {
 	}
 }
 
+// TestMendedByReconfiguring: what a configuration puts right is told once, and
+// its end as well.
+func TestMendedByReconfiguring(t *testing.T) {
+	server, admin := serve(t)
+	if _, err := server.Do("ACL", "SETUSER", "otp", "on", ">right", "~*", "+@all"); err != nil {
+		t.Fatal(err)
+	}
+	prefix := WithKeyPrefix("logged:")
+	s, log := openLogged(t, server.URL(), WithCredentials("otp", "wrong"))
+	told := func(line string) func() bool {
+		return func() bool {
+			s.Get(t.Context(), "key")
+			return strings.Contains(log.String(), line)
+		}
+	}
+	eventually(t, "told", told("redis is down"))
+	if err := s.Reconfigure([]string{server.URL()}, prefix, WithCredentials("otp", "right")); err != nil {
+		t.Fatal(err)
+	}
+	start(t, s, 1)
+	eventually(t, "told", told("redis is up again"))
+
+	ask(t, admin, "REPLICAOF", "127.0.0.1", "1")
+	eventually(t, "told", func() bool {
+		s.Start(t.Context(), testChallenge(2), nil)
+		return strings.Contains(log.String(), "takes no writes")
+	})
+	ask(t, admin, "REPLICAOF", "NO", "ONE")
+	if err := s.Reconfigure([]string{server.URL()}, prefix); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "told", told("redis takes writes again"))
+	time.Sleep(time.Second) // what went before still has its time
+	wantLog(t, log, map[string]int{"redis is down": 1, "redis is up again": 1, "takes no writes": 1, "takes writes again": 1})
+}
+
 func TestPoolSize(t *testing.T) {
 	server, _ := serve(t)
 	for _, size := range []int{2, 30} {
@@ -289,11 +325,14 @@ func (a *authority) issue(hosts ...string) (pair tls.Certificate, certificateFil
 		write("cert.pem", "CERTIFICATE", certificate.Raw), write("key.pem", "PRIVATE KEY", keyDER)
 }
 
-func TestTLS(t *testing.T) {
+// serveTLS starts a server that wants certificates of an authority, and returns
+// it with what its clients need.
+func serveTLS(t *testing.T) (server *redisserver.Server, a *authority, pair tls.Certificate, url string) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a redis-server")
 	}
-	a := newAuthority(t)
+	a = newAuthority(t)
 	_, certificate, key := a.issue("127.0.0.1")
 	_, ca, _ := a.issue() // only for a folder to write into
 	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw}), 0o600); err != nil {
@@ -306,11 +345,17 @@ func TestTLS(t *testing.T) {
 	addr := listener.Addr().String()
 	listener.Close()
 	_, port, _ := net.SplitHostPort(addr)
-	redisserver.Start(t, "--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key,
+	server = redisserver.Start(t, "--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key,
 		"--tls-ca-cert-file", ca, "--tls-auth-clients", "yes")
-	pair, _, _ := a.issue()
+	pair, _, _ = a.issue()
+	return server, a, pair, "rediss://" + addr
+}
+
+func TestTLS(t *testing.T) {
+	_, a, pair, url := serveTLS(t)
+	addr := strings.TrimPrefix(url, "rediss://")
+	_, port, _ := net.SplitHostPort(addr)
 	stranger, _, _ := newAuthority(t).issue()
-	url := "rediss://" + addr
 	start(t, openAt(t, []string{url}, WithTLS(a.pool(), &pair)), 1)
 	for says, s := range map[string]*Store{
 		"its certificate isn't trusted": openAt(t, []string{url}),

@@ -104,8 +104,10 @@ func TestRanNothing(t *testing.T) {
 		context.DeadlineExceeded: false,
 		context.Canceled:         false,
 		serverError("UNBLOCKED"): false,
-		serverError("ERR Script attempted to access a non local key in a cluster node"):  false,
-		serverError("WRONGTYPE Operation against a key holding the wrong kind of value"): false,
+		serverError("NOPERM User otp has no permissions to run the 'evalsha' command"):                                                                     true,
+		serverError("ERR Error running script (call to f_1): @user_script:9: -NOPERM The user executing the script can't run this command or subcommand "): false, // 6.2
+		serverError("ERR Script attempted to access a non local key in a cluster node"):                                                                    false,
+		serverError("WRONGTYPE Operation against a key holding the wrong kind of value"):                                                                   false,
 	} {
 		if _, got := errors.AsType[*unrun](storeError("server", err)); got != want {
 			t.Errorf("%v: certainly ran nothing is %t, want %t", err, got, want)
@@ -149,6 +151,11 @@ func TestNonsense(t *testing.T) {
 		}
 		if o, err := checked(o, r); !errors.Is(err, errNonsense) || !o.Now.IsZero() {
 			t.Errorf("%v: %v, %v", answer, o, err)
+		}
+	}
+	for _, result := range []otp.Result{0, otp.CoolingDown, otp.Verified, 99} { // of a charge by itself
+		if o, err := new(charges).outcome([]any{int64(result), int64(1), int64(1), int64(1)}); !errors.Is(err, errNonsense) {
+			t.Errorf("%d: %v, %v", result, o, err)
 		}
 	}
 	for _, member := range []string{"", "1", "1 ", "x sabc", "1 zabc"} {

@@ -23,24 +23,26 @@ func (l *link) guard(ctx context.Context, writes bool, send func(context.Context
 	bounded, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	err := send(bounded)
-	if !l.leftEarly(ctx, began) {
+	if !leftEarly(ctx, began, l.timeout) {
 		l.health.learn(began, err, false)
 	}
 	return l.health.domainError(err)
 }
 
-// leftEarly reports whether the caller of an operation gave up before the
-// server had had its time, so that the outcome tells nothing.
-func (l *link) leftEarly(ctx context.Context, began time.Time) bool {
+// leftEarly reports whether the caller of what began at a time gave up before
+// the server had had its time, so that the outcome tells nothing.
+func leftEarly(ctx context.Context, began time.Time, timeout time.Duration) bool {
 	err := ctx.Err()
 	// A caller's deadline is mostly as long as the store's own.
-	return errors.Is(err, context.Canceled) || err != nil && time.Since(began) < l.timeout*9/10
+	return errors.Is(err, context.Canceled) || err != nil && time.Since(began) < timeout*9/10
 }
 
 // watchHealth tells the health how to ask.
 func (l *link) watchHealth() {
 	l.health.probe = l.probe
 	l.health.inspect = l.inspect
+	l.health.watch = l.watchNodes
+	l.health.renew = func() { l.lines.drop(l.lines.now()) }
 	l.health.judge = func(all []settingsFound) verdict {
 		v := judge(l.server, l.anyEviction, all)
 		if l.servers.sentinel || l.clusterClient() != nil {
@@ -58,18 +60,20 @@ func (l *link) probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	shard := func(i int) command {
-		tag := fmt.Sprintf("%s{%02d}:", l.prefix, i)
-		return command{probe(), []string{tag + "m:", tag + "q:"}, nil}
-	}
 	if c, several := r.(*cluster); several {
-		commands := make([]command, otp.Shards)
-		for i := range commands {
-			commands[i] = shard(i)
-		}
-		return c.any(ctx, commands)
+		return c.any(ctx, l.probes())
 	}
-	return r.all(ctx, []command{shard(0)})[0].err
+	return r.all(ctx, l.probes()[:1])[0].err
+}
+
+// probes are the commands that ask, one for each shard.
+func (l *link) probes() []command {
+	commands := make([]command, otp.Shards)
+	for i := range commands {
+		tag := fmt.Sprintf("%s{%02d}:", l.prefix, i)
+		commands[i] = command{probe(), []string{tag + "m:", tag + "q:"}, nil}
+	}
+	return commands
 }
 
 // inspect asks the servers for their settings.

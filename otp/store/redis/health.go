@@ -52,6 +52,10 @@ type health struct {
 	inspect func(ctx context.Context) ([]settingsFound, error)
 	// judge judges them.
 	judge func([]settingsFound) verdict
+	// renew gives up the connections that there are.
+	renew func()
+	// watch looks after the nodes of a Cluster that answers as a whole.
+	watch func(ctx context.Context)
 
 	// answers: it answers, and serves us. Nothing works without.
 	answers condition
@@ -118,8 +122,12 @@ func (h *health) admit(writes bool) error {
 	return nil
 }
 
-// succeed goes on with what an earlier health of the same servers knows.
+// succeed goes on with what an earlier health of the same servers knows, and
+// has told. It finds out anew whether they can be used.
 func (h *health) succeed(earlier *health) {
+	h.answers.succeed(&earlier.answers)
+	h.writes.succeed(&earlier.writes)
+	h.room.succeed(&earlier.room)
 	earlier.checking.Lock()
 	defer earlier.checking.Unlock()
 	h.knownFit, h.complaint, h.warned = earlier.knownFit, earlier.complaint, maps.Clone(earlier.warned)
@@ -139,15 +147,41 @@ func (h *health) nudge() {
 	}
 }
 
-// learn takes in what became of an operation, or a probe, that began at a time.
-func (h *health) learn(began time.Time, err error, probe bool) {
-	now := time.Now()
+// sign is what an outcome says of a server.
+type sign int
+
+const (
+	nothing sign = iota
+	up           // it answers, and serves us
+	down
+)
+
+// signOf returns what an operation that came to err says of the server, and the
+// code of its refusal, if it is one. A server that can do nothing for a
+// configuration like ours is as good as down.
+func signOf(err error) (s sign, code string) {
+	if err == nil {
+		return up, ""
+	}
 	code, replied := replyCode(err)
 	switch {
 	case errors.Is(err, errShed), errors.Is(err, goredis.ErrClosed), slices.Contains(passing, code):
+		return nothing, code
+	case !replied, code != "" && code != "OOM" && !slices.Contains(noWrites, code), misconfigured(err) != "":
+		return down, code
+	}
+	return up, code
+}
+
+// learn takes in what became of an operation, or a probe, that began at a time.
+func (h *health) learn(began time.Time, err error, probe bool) {
+	now := time.Now()
+	says, code := signOf(err)
+	switch says {
+	case nothing:
 		return
-	case err != nil && !replied, code != "" && code != "OOM" && !slices.Contains(noWrites, code):
-		h.fail(&h.answers, "redis is down: nobody can sign in, and who is signed in is trusted for a minute at most", err, code, began, now)
+	case down:
+		h.fail(&h.answers, "redis is down: nobody can sign in, and who is signed in is trusted for a minute at most", err, began, now)
 		return
 	}
 	if away, closed := h.answers.hold(now, probe); closed {
@@ -155,9 +189,9 @@ func (h *health) learn(began time.Time, err error, probe bool) {
 	}
 	switch {
 	case slices.Contains(noWrites, code):
-		h.fail(&h.writes, "redis takes no writes: nobody can sign in or out", err, code, began, now)
+		h.fail(&h.writes, "redis takes no writes: nobody can sign in or out", err, began, now)
 	case code == "OOM":
-		h.fail(&h.room, "redis is full: nobody can sign in", err, code, began, now)
+		h.fail(&h.room, "redis is full: nobody can sign in", err, began, now)
 	case probe: // it did what no other operation does on a server that doesn't write
 		if away, closed := h.writes.hold(now, true); closed {
 			h.logger.Info("redis takes writes again", slog.String("server", h.server), slog.Duration("down_for", away))
@@ -168,15 +202,20 @@ func (h *health) learn(began time.Time, err error, probe bool) {
 	}
 }
 
-func (h *health) fail(c *condition, message string, err error, code string, began, now time.Time) {
+func (h *health) fail(c *condition, message string, err error, began, now time.Time) {
 	if c.fail(err, began, now) {
-		told := []any{slog.Any("error", storeError(h.server, err))}
-		if do := advice[code]; do != "" {
-			told = append(told, slog.String("advice", do))
-		}
-		h.logger.Error(message, told...)
+		logFailure(h.logger, message, h.server, err)
 	}
 	h.nudge()
+}
+
+// logFailure tells the log what a server failed with, and what to do.
+func logFailure(logger *slog.Logger, message, server string, err error) {
+	told := []any{slog.Any("error", storeError(server, err))}
+	if code, _ := replyCode(err); advice[code] != "" {
+		told = append(told, slog.String("advice", advice[code]))
+	}
+	logger.Error(message, told...)
 }
 
 // advice is what to do where the server can't help itself.
@@ -200,11 +239,14 @@ func (h *health) run() {
 		case <-h.stopped.Done():
 			return
 		case <-h.wake:
-			h.mend()
 		case <-ticker.C:
 		}
+		h.mend()
 		if !h.answers.doubtful() {
 			h.checkIfDue()
+			if h.watch != nil {
+				h.watch(h.stopped)
+			}
 		}
 	}
 }
@@ -221,6 +263,9 @@ func (h *health) mend() {
 				return
 			}
 		}
+		if h.answers.err() != nil && h.renew != nil {
+			h.renew() // nobody uses them now, and they may lead nowhere for good
+		}
 		began := time.Now()
 		h.next = began.Add(probeInterval + rand.N(probeInterval/4))
 		ctx, cancel := context.WithTimeout(h.stopped, h.timeout)
@@ -230,13 +275,16 @@ func (h *health) mend() {
 			return
 		}
 		h.learnFromProbe(began, err)
+		if !h.answers.doubtful() { // it may be full for long
+			h.checkIfDue()
+		}
 	}
 }
 
 // learnFromProbe takes in the answer to a probe. A server that is back is
 // looked at before it is used.
 func (h *health) learnFromProbe(began time.Time, err error) {
-	if code, replied := replyCode(err); (err == nil || replied && code == "") && h.answers.err() != nil {
+	if says, _ := signOf(err); says == up && h.answers.err() != nil {
 		h.forgetCheck() // it may have come back as another
 		h.checkIfDue()
 	}
@@ -349,7 +397,7 @@ func (h *health) domainError(err error) error {
 	case err != nil:
 		err = storeError(h.server, err)
 	}
-	if h.tells && errors.Is(err, otp.ErrUnavailable) && (isUnfit || h.answers.err() != nil || h.writes.err() != nil) {
+	if h.tells && errors.Is(err, otp.ErrUnavailable) && (isUnfit || h.answers.err() != nil || h.writes.err() != nil || h.room.err() != nil) {
 		return toldError{err}
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 )
@@ -33,6 +36,9 @@ type patient struct {
 }
 
 var errSilent = errors.New("nothing")
+
+// errUnknownMaster is what the driver says where no Sentinel told a primary.
+var errUnknownMaster = fmt.Errorf("%s: %w", unknownMaster, errors.Join(goredis.Nil, goredis.Nil))
 
 type logBuffer struct {
 	mu sync.Mutex
@@ -74,7 +80,7 @@ func newPatient(t *testing.T) *patient {
 		time.Sleep(p.slow)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.answer != nil {
+		if says, _ := signOf(p.answer); says == down {
 			return nil, p.answer
 		}
 		return nil, nil
@@ -130,6 +136,8 @@ func TestOutageIsNoticed(t *testing.T) {
 		{"is gone", 0, 10 * time.Millisecond, io.EOF, io.EOF, "connection closed"},
 		{"loads its data", 0, 10 * time.Millisecond, serverError("LOADING x"), serverError("LOADING x"), "LOADING"},
 		{"changed its password", 0, 10 * time.Millisecond, serverError("WRONGPASS x"), serverError("WRONGPASS x"), "correct those of `store redis`"},
+		{"knows no such master", 0, 10 * time.Millisecond, errUnknownMaster, errUnknownMaster, "don't know this master"},
+		{"has fewer databases", 0, 10 * time.Millisecond, serverError("ERR DB index is out of range"), serverError("ERR DB index is out of range"), "write a lower number"},
 		{"is no Redis", 0, 10 * time.Millisecond, errors.New("redis: invalid reply: secret"), errors.New("redis: invalid reply: secret"), "aren't those of a Redis"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -213,6 +221,27 @@ func TestNoOutage(t *testing.T) {
 	}
 }
 
+// TestStandstill is of ourselves: a machine that is suspended, or has no time
+// for us, finds all that was under way too late. What comes after that counts.
+func TestStandstill(t *testing.T) {
+	var c condition
+	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
+	for range 20 {
+		if c.fail(context.DeadlineExceeded, at(0), at(5000)) {
+			t.Fatal("it opens")
+		}
+	}
+	if !c.doubtful() {
+		t.Error("there is no doubt")
+	}
+	if c.fail(context.DeadlineExceeded, at(5000), at(5250)) || !c.fail(context.DeadlineExceeded, at(5250), at(5500)) {
+		t.Errorf("it is open: %v", c.err())
+	}
+	if away, closed := c.hold(at(6000), true); !closed || away != 6*time.Second {
+		t.Errorf("closed: %t, after %v", closed, away)
+	}
+}
+
 // TestSlowServer stays usable: of its answers two thirds come too late.
 func TestSlowServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -259,8 +288,15 @@ func TestServerThatKeepsNothing(t *testing.T) {
 				if err := p.admit(false); err != nil {
 					t.Errorf("refuses to read: %v", err)
 				}
-				time.Sleep(time.Minute)
-				p.logged(map[string]int{test.down: 1, test.says: 1, "ERROR": 1})
+				p.mu.Lock()
+				p.found.warnings = []string{"keeps nothing"}
+				p.mu.Unlock()
+				time.Sleep(time.Minute + unfitInterval)
+				p.logged(map[string]int{test.down: 1, test.says: 1, "ERROR": 1, "keeps nothing": 1})
+				err := p.domainError(serverError(test.text))
+				if !errors.Is(err, otp.ErrTold) || !errors.Is(err, otp.ErrUnavailable) {
+					t.Errorf("%v is not marked as told", err)
+				}
 				p.set(nil)
 				time.Sleep(time.Second)
 				if err := p.admit(true); err != nil {

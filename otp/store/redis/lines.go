@@ -75,6 +75,10 @@ func newUnmade(err error) unmade {
 func (u unmade) Read([]byte) (int, error)  { return 0, u.err }
 func (u unmade) Write([]byte) (int, error) { return 0, u.err }
 
+// SyscallConn fails, so that the pool throws one away that it kept: whoever had
+// asked for it had left before the dial came to an end.
+func (u unmade) SyscallConn() (syscall.RawConn, error) { return nil, u.err }
+
 // line is a connection that knows when it was made.
 type line struct {
 	net.Conn
@@ -90,14 +94,19 @@ func (l *line) SyscallConn() (syscall.RawConn, error) {
 	if l.lines.now() != l.epoch {
 		return nil, errDropped
 	}
-	if conn, ok := l.Conn.(syscall.Conn); ok {
+	conn := l.Conn
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		// Nothing comes over TLS unasked but that the server closes.
+		conn = secured.NetConn()
+	}
+	if conn, ok := conn.(syscall.Conn); ok {
 		return conn.SyscallConn()
 	}
 	return unseen{}, nil
 }
 
-// unseen is a connection whose bytes can't be looked at, as with TLS: the
-// check finds nothing wrong.
+// unseen is a connection that can't be looked at: the check finds nothing
+// wrong.
 type unseen struct{}
 
 func (unseen) Control(func(fd uintptr)) error    { return nil }

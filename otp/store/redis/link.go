@@ -75,7 +75,7 @@ func newLink(s settings) (*link, error) {
 	case v.clustered():
 		client := newClusterClient(v)
 		l.client = client
-		l.choose(newCluster(client, l.lines, direct))
+		l.choose(newCluster(client, l.lines, direct, l.health.logger))
 	default:
 		l.client = goredis.NewClient(v.options)
 	}
@@ -122,7 +122,7 @@ func (l *link) toCluster() route {
 		client.Close() // another request was faster
 		client = l.cluster.Load()
 	}
-	var r route = newCluster(client, l.lines, directOf(l.servers.options.PoolSize))
+	var r route = newCluster(client, l.lines, directOf(l.servers.options.PoolSize), l.health.logger)
 	if before := l.found.Load(); before != nil {
 		if _, is := (*before).(*cluster); is {
 			return *before

@@ -431,6 +431,45 @@ func (s *switchable) join(conn net.Conn) {
 	}
 }
 
+// TestLinesThatLeadNowhere: a server that comes back elsewhere, while the
+// connections to where it was stay open and silent, is asked by another at once.
+func TestLinesThatLeadNowhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs redis-servers")
+	}
+	old, next := redisserver.Start(t), redisserver.Start(t)
+	address := newSwitch(t, old.Addr)
+	const poolSize = 40
+	s, log := openLogged(t, "redis://"+address.Addr(), WithPoolSize(poolSize))
+	l := s.current.Load()
+	if err := s.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	client := s.client().(*goredis.Client)
+	var held []*goredis.Conn
+	for range poolSize {
+		conn := client.Conn()
+		if err := conn.Ping(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, conn)
+	}
+	for _, conn := range held {
+		conn.Close() // back into the pool
+	}
+	if n := client.PoolStats().IdleConns; n != poolSize {
+		t.Fatalf("%d connections", n)
+	}
+	old.Stop()
+	eventually(t, "noticed", func() bool { s.Get(t.Context(), "key"); return l.health.admit(false) != nil })
+	address.turn(next.Addr)
+	if took := eventually(t, "back", func() bool { _, err := s.Get(t.Context(), "key"); return err == nil }); took > 2*recovery {
+		t.Errorf("back only after %v", took)
+	}
+	eventually(t, "told", func() bool { return strings.Contains(log.String(), "up again") })
+	wantLog(t, log, map[string]int{"redis is down": 1, "redis is up again": 1})
+}
+
 // TestForgottenByTheServer is of a server that loses everything, keeps things
 // for ever, or brings back what was over.
 func TestForgottenByTheServer(t *testing.T) {

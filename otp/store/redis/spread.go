@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -208,8 +209,11 @@ func (c *charges) outcome(answer any) (otp.Outcome, error) {
 	r := newReply(answer)
 	outcome := otp.Outcome{Result: otp.Result(r.integer(0)), Now: r.instant(1)}
 	c.refusal(&outcome, r)
-	if outcome.Result == otp.Accepted && len(c.keys) > 0 {
+	switch {
+	case outcome.Result == otp.Accepted && len(c.keys) > 0:
 		outcome.Levels = c.levels(r)
+	case outcome.Result != otp.Accepted && outcome.Result != otp.Throttled:
+		return otp.Outcome{}, errNonsense
 	}
 	return checked(outcome, r)
 }
@@ -291,11 +295,12 @@ func (e *unrun) Unwrap() error { return e.error }
 
 // ranNothing reports whether an error says that a command had no effect. A
 // script writes nothing before its first refusal, and isn't refused after its
-// first write.
+// first write, but for want of a permission.
 func ranNothing(err error) bool {
 	if reply, ok := errors.AsType[goredis.Error](err); ok {
-		code := refusal(reply.Error())
-		return code != "" && code != "UNBLOCKED"
+		text := reply.Error()
+		code := refusal(text)
+		return code != "" && code != "UNBLOCKED" && !(code == "NOPERM" && strings.Contains(text, "script"))
 	}
 	return errors.Is(err, errShed) || errors.Is(err, goredis.ErrPoolTimeout) || isDial(err)
 }

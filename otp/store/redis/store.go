@@ -148,9 +148,6 @@ func (s *Store) Close() error {
 	return err
 }
 
-// client is for what isn't a script. It may be of a node of a Cluster.
-func (s *Store) client() goredis.UniversalClient { return s.current.Load().client }
-
 // run runs a script that is as quick as a start.
 func (s *Store) run(ctx context.Context, script *goredis.Script, keys []string, args ...any) (any, error) {
 	l := s.current.Load()

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/store/storetest"
 	"github.com/caddy-otp/caddy-otp/test/redisserver"
@@ -53,6 +55,9 @@ func TestSuiteOnCluster(t *testing.T) {
 	}
 	wantNoError(t, servers, "CROSSSLOT")
 }
+
+// client is for what isn't a script. It may be of a node of a Cluster.
+func (s *Store) client() goredis.UniversalClient { return s.current.Load().client }
 
 var opened atomic.Int64
 
