@@ -20,6 +20,8 @@ func jobs(ctx context.Context, s *stage) ([]job, error) {
 	reference := start(s, serveReference, theirRedis.URL())
 	plain := vanilla(s, app.addr)
 	onRedis := guarded(s, app.addr, "store redis "+ourRedis.URL(), toFile)
+	// It does the same for who may not sign in, and delivers nothing.
+	undelivered := guarded(s, app.addr, "store redis "+ourRedis.URL(), toFile, "allow *@elsewhere.example")
 	onBolt := guarded(s, app.addr, "store bolt otp.db", toFile)
 
 	cookie, bearer, err := onRedis.signIn()
@@ -45,6 +47,7 @@ func jobs(ctx context.Context, s *stage) ([]job, error) {
 		proxied("signed in by cookie", "Cookie: "+cookie+"\r\n", 0.95),
 		proxied("bearer JWT", "Authorization: Bearer "+bearer+"\r\n", 0.95),
 		reach("start, 32 connections", onRedis, 32, 0.90, 1.2, startsAt(onRedis)),
+		reach("start that delivers nothing, 32 connections", undelivered, 32, 0.90, 1.2, startsAt(undelivered)),
 		reach("verify, 32 connections", onRedis, 32, 0.90, 1.2, signInsAt(ctx, onRedis, 32)),
 		reach("verify by API (RS256), 32 connections", onRedis, 32, 0.90, 1.2, verifiesAt(ctx, onRedis, 32)),
 		reach("start, 4 connections", onRedis, 4, 0.85, 0, startsAt(onRedis)),

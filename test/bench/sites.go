@@ -60,8 +60,8 @@ const toFile = "file " + messagesFile
 
 // guarded is a Caddy with the module. store are lines of the global otp block,
 // and email is its sender. Its throttles by client_ip are out of the way: all of
-// the load comes from one address.
-func guarded(s *stage, app, store, email string) *caddySite {
+// the load comes from one address. lines are further ones of its otp block.
+func guarded(s *stage, app, store, email string, lines ...string) *caddySite {
 	global := globalBlock + "\totp {\n\t\t" + store + "\n\t\tsecret a-secret-of-more-than-thirty-two-bytes\n\t}\n"
 	site := func(url, email string) string {
 		return fmt.Sprintf(`%s {
@@ -69,10 +69,11 @@ func guarded(s *stage, app, store, email string) *caddySite {
 		public_url %s
 		email %s
 		throttle client_ip 1000000 1s
+		%s
 	}
 	reverse_proxy %s
 }
-`, url, url, email, app)
+`, url, url, email, strings.Join(lines, "\n\t\t"), app)
 	}
 	c := startCaddy(s, global, func(url string) string { return site(url, email) })
 	c.reload = func(email string) error { return c.caddy.Reload(global, site(c.url(), email)) }
