@@ -52,7 +52,7 @@ type Site struct {
 	items map[string]*resource
 	// owned are the canonical forms of the paths that are always ours, and
 	// ownedItems those of the items' without their last segment.
-	owned, ownedItems map[string]bool
+	owned, ownedItems pathSet
 }
 
 // resource is all that the dialects have on one path.
@@ -75,7 +75,6 @@ func NewSite(c Config) *Site {
 	s := &Site{
 		Config: c,
 		paths:  make(map[string]*resource), items: make(map[string]*resource),
-		owned: make(map[string]bool), ownedItems: make(map[string]bool),
 	}
 	for i := range c.APIs {
 		api := &c.APIs[i]
@@ -87,10 +86,10 @@ func NewSite(c Config) *Site {
 }
 
 func (s *Site) add(e endpoint) {
-	resources, owned, path := s.paths, s.owned, e.Path
+	resources, owned, path := s.paths, &s.owned, e.Path
 	parent, item := cutItem(e.Path)
 	if item != "" {
-		resources, owned, path = s.items, s.ownedItems, parent
+		resources, owned, path = s.items, &s.ownedItems, parent
 	}
 	res := resources[path]
 	if res == nil {
@@ -102,7 +101,7 @@ func (s *Site) add(e endpoint) {
 		res.fail = e.api
 	}
 	if e.alwaysOurs() {
-		owned[gate.Canonical(path)] = true
+		owned.add(gate.Canonical(path))
 	}
 }
 
@@ -352,7 +351,7 @@ func (s *Site) isDisguised(u *url.URL) bool {
 	}
 	canonical := gate.Canonical(u.Path)
 	parent, _ := cutLast(canonical)
-	return s.owned[canonical] || s.ownedItems[strings.TrimSuffix(parent, "/")] || s.isBelowPages(canonical)
+	return s.owned.has(canonical) || s.ownedItems.has(strings.TrimSuffix(parent, "/")) || s.isBelowPages(canonical)
 }
 
 func (s *Site) isBelowPages(canonical string) bool {
@@ -367,21 +366,11 @@ func (s *Site) mayFold(path string) bool {
 		return true
 	}
 	trimmed := strings.TrimRight(path, "/")
-	if folds(s.owned, trimmed) {
+	if s.owned.folds(trimmed) {
 		return true
 	}
 	parent, _ := cutLast(trimmed)
-	return folds(s.ownedItems, strings.TrimSuffix(parent, "/"))
-}
-
-// folds reports whether a path is one of those in some spelling.
-func folds(canonical map[string]bool, path string) bool {
-	for owned := range canonical {
-		if len(owned) == len(path) && strings.EqualFold(owned, path) {
-			return true
-		}
-	}
-	return false
+	return s.ownedItems.folds(strings.TrimSuffix(parent, "/"))
 }
 
 // refusePath answers a disguised path: 400 where it is ambiguous, else 404.

@@ -16,7 +16,7 @@ import (
 const (
 	calmConnections = 16
 	calmRate        = 400 // requests in a second
-	stormRate       = 400 // starts in a second
+	stormRate       = 400 // requests in a second
 )
 
 // disturbance is what may not be felt by app traffic.
@@ -92,12 +92,18 @@ func disturbances(ctx context.Context, s *stage) ([]disturbance, error) {
 		{name: "nothing", site: site, cookie: cookie, begin: func(context.Context) (func() error, error) {
 			return func() error { return nil }, nil
 		}},
+		// What is due to the machine alone: it has the load on it, too.
+		{name: "as many requests for pages", site: site, cookie: cookie, begin: func(ctx context.Context) (func() error, error) {
+			pages := pageOf(site.host, "")
+			pages.addr = site.addr
+			return storm(ctx, pages), nil
+		}},
 		{name: "a storm of starts", site: site, cookie: cookie, begin: func(ctx context.Context) (func() error, error) {
-			return storm(ctx, site, http.StatusOK), nil
+			return storm(ctx, startsOf(site, http.StatusOK)), nil
 		}},
 		{name: "a hung Redis, and starts", site: site, cookie: cookie, begin: func(ctx context.Context) (func() error, error) {
 			redis.Stop()
-			end := storm(ctx, site, http.StatusServiceUnavailable)
+			end := storm(ctx, startsOf(site, http.StatusServiceUnavailable))
 			return func() error {
 				defer redis.Continue()
 				return end()
@@ -112,7 +118,7 @@ func disturbances(ctx context.Context, s *stage) ([]disturbance, error) {
 			if err := site.reload("smtp " + hung + " {\n\t\t\tfrom login@example.com\n\t\t\ttls opportunistic\n\t\t}"); err != nil {
 				return nil, err
 			}
-			end := storm(ctx, site, http.StatusOK)
+			end := storm(ctx, startsOf(site, http.StatusOK))
 			return func() error {
 				if err := end(); err != nil {
 					return err
@@ -123,13 +129,17 @@ func disturbances(ctx context.Context, s *stage) ([]disturbance, error) {
 	}, nil
 }
 
-// storm sends starts to a site until it is ended. An answer other than the
-// expected one is an error, but for the first: what hangs isn't known at once.
-func storm(ctx context.Context, c *caddySite, status int) (end func() error) {
-	ctx, cancel := context.WithCancel(ctx)
-	t := target{addr: c.addr, status: status, append: func(buffer []byte, n int64) []byte {
+// startsOf are starts that are answered with a status.
+func startsOf(c *caddySite, status int) target {
+	return target{addr: c.addr, status: status, append: func(buffer []byte, n int64) []byte {
 		return appendRequest(buffer, http.MethodPost, startPath, c.host, jsonType, startBody(startAddress(n)))
 	}}
+}
+
+// storm sends requests until it is ended. An answer other than the expected one
+// is an error, but for the first: what hangs isn't known at once.
+func storm(ctx context.Context, t target) (end func() error) {
+	ctx, cancel := context.WithCancel(ctx)
 	first := takeNumbers()
 	result := make(chan measurement, 1)
 	go func() {
@@ -142,7 +152,7 @@ func storm(ctx context.Context, c *caddySite, status int) (end func() error) {
 		cancel()
 		m := <-result
 		if m.Errors*10 > m.Requests {
-			return fmt.Errorf("%d of %d starts weren't answered with %d, as by: %s", m.Errors, m.Requests, status, m.Example)
+			return fmt.Errorf("%d of %d requests weren't answered with %d, as by: %s", m.Errors, m.Requests, t.status, m.Example)
 		}
 		return nil
 	}

@@ -18,7 +18,7 @@ func jobs(ctx context.Context, s *stage) ([]job, error) {
 	// Theirs is on a server of its own, as ours is.
 	theirRedis, ourRedis := redisserver.Start(s), redisserver.Start(s)
 	reference := start(s, serveReference, theirRedis.URL())
-	plain := vanilla(s, app.addr)
+	plain, told := vanilla(s, app.addr), telling(s, app.addr)
 	onRedis := guarded(s, app.addr, "store redis "+ourRedis.URL(), toFile)
 	// It does the same for who may not sign in, and delivers nothing.
 	undelivered := guarded(s, app.addr, "store redis "+ourRedis.URL(), toFile, "allow *@elsewhere.example")
@@ -28,13 +28,14 @@ func jobs(ctx context.Context, s *stage) ([]job, error) {
 	if err != nil {
 		return nil, err
 	}
-	proxied := func(name, headers string, goal float64) job {
+	proxied := func(name, headers, against string, other *caddySite, goal float64) job {
 		return job{
-			name: "app traffic, " + name, against: "vanilla", connections: connectionsOfApps, goal: goal,
+			name: "app traffic, " + name, against: against, connections: connectionsOfApps, goal: goal,
 			ours:   fixed(onRedis.process, "ours", pageOf(onRedis.host, headers)),
-			theirs: fixed(plain.process, "vanilla", pageOf(plain.host, headers)),
+			theirs: fixed(other.process, against, pageOf(other.host, headers)),
 		}
 	}
+	byCookie, byBearer := "Cookie: "+cookie+"\r\n", "Authorization: Bearer "+bearer+"\r\n"
 	reach := func(name string, c *caddySite, connections int, goal, latencyGoal float64, next func(first, count int64) (target, error)) job {
 		return job{
 			name: name, against: "ref", connections: connections, goal: goal, latencyGoal: latencyGoal,
@@ -43,9 +44,11 @@ func jobs(ctx context.Context, s *stage) ([]job, error) {
 		}
 	}
 	return []job{
-		proxied("anonymous", "", 0.98),
-		proxied("signed in by cookie", "Cookie: "+cookie+"\r\n", 0.95),
-		proxied("bearer JWT", "Authorization: Bearer "+bearer+"\r\n", 0.95),
+		proxied("anonymous", "", "vanilla", plain, 0.98),
+		proxied("signed in by cookie", byCookie, "vanilla", plain, 0.95),
+		proxied("signed in by cookie", byCookie, "vanilla with header_up", told, 0),
+		proxied("bearer JWT", byBearer, "vanilla", plain, 0.95),
+		proxied("bearer JWT", byBearer, "vanilla with header_up", told, 0),
 		reach("start, 32 connections", onRedis, 32, 0.90, 1.2, startsAt(onRedis)),
 		reach("start that delivers nothing, 32 connections", undelivered, 32, 0.90, 1.2, startsAt(undelivered)),
 		reach("verify, 32 connections", onRedis, 32, 0.90, 1.2, signInsAt(ctx, onRedis, 32)),

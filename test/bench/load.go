@@ -4,16 +4,19 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -131,7 +134,16 @@ func (l load) connection(ctx context.Context, next func() (int64, bool)) measure
 			c, err = dial(ctx, l.addr)
 		}
 		if err == nil {
+			used := c.used
 			status, err = c.do(buffer)
+			// A server may close a connection that is idle, as Caddy does at a
+			// reload; what it didn't answer then may be sent again if it is safe.
+			if used && errors.Is(err, errClosed) && bytes.HasPrefix(buffer, []byte(http.MethodGet)) {
+				c.close()
+				if c, err = dial(ctx, l.addr); err == nil {
+					status, err = c.do(buffer)
+				}
+			}
 		}
 		m.Latencies = append(m.Latencies, time.Since(begun))
 		m.Requests++
@@ -158,7 +170,12 @@ type client struct {
 	reader *bufio.Reader
 	// header and body are those of the last answer.
 	header, body []byte
+	// used says that it had an answer.
+	used bool
 }
+
+// errClosed says that the server closed a connection instead of an answer.
+var errClosed = errors.New("the connection was closed")
 
 func dial(ctx context.Context, addr string) (*client, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
@@ -181,12 +198,16 @@ func (c *client) do(request []byte) (status int, err error) {
 		return 0, err
 	}
 	if _, err := c.conn.Write(request); err != nil {
-		return 0, err
+		return 0, errors.Join(errClosed, err)
 	}
 	line, err := c.line()
 	if err != nil {
+		if err == io.EOF || errors.Is(err, syscall.ECONNRESET) {
+			err = errors.Join(errClosed, err)
+		}
 		return 0, err
 	}
+	c.used = true
 	if len(line) < len("HTTP/1.1 200") {
 		return 0, errors.New("no HTTP answer")
 	}

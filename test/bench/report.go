@@ -59,7 +59,10 @@ const tableHead = `| job | against | goal | req/s: ratio (min–max) | p99: rati
 
 // row is a line of the table.
 func (c comparison) row() string {
-	goal := fmt.Sprintf("≥ %.2f", c.goal)
+	goal := "—"
+	if c.goal > 0 {
+		goal = fmt.Sprintf("≥ %.2f", c.goal)
+	}
 	if c.latencyGoal > 0 {
 		goal += fmt.Sprintf(", p99 ≤ %.1f×", c.latencyGoal)
 	}

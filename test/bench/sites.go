@@ -52,6 +52,21 @@ func vanilla(s *stage, app string) *caddySite {
 	})
 }
 
+// telling is a vanilla that tells the app who is signed in, always the same, by
+// the headers by which ours does.
+func telling(s *stage, app string) *caddySite {
+	return startCaddy(s, globalBlock, func(url string) string {
+		return url + ` {
+	reverse_proxy ` + app + ` {
+		header_up Remote-User person@example.com
+		header_up Remote-Email person@example.com
+		header_up Remote-Subject 0123456789abcdefghijkl
+	}
+}
+`
+	})
+}
+
 // messagesFile is where messages go, in the Caddy's folder.
 const messagesFile = "messages.jsonl"
 
