@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -60,11 +61,16 @@ func TestServersThatDontFit(t *testing.T) {
 		{[]string{server.URL() + "/99"}, "it doesn't have the database in the URL"},
 		{[]string{cluster.URLs()[0] + "/3"}, "a Cluster has only database 0"},
 	} {
-		s := openAt(t, test.urls)
+		log := new(logBuffer)
+		s := openAt(t, test.urls, WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+		if err := s.Check(t.Context()); err != nil { // what is wrong for good stops the start
+			wantSays(t, err, test.says)
+		}
 		for range 2 {
 			_, err := s.Get(t.Context(), "key")
 			wantSays(t, err, test.says)
 		}
+		wantLog(t, log, map[string]int{"doesn't tell": 0})
 	}
 }
 

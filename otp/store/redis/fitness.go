@@ -144,7 +144,8 @@ func inspect(ctx context.Context, client goredis.Cmdable) (settingsFound, error)
 // unlessUntold returns an error, unless it is that of a server that doesn't let
 // us ask: its CONFIG or INFO is forbidden, or has another name.
 func unlessUntold(err error) error {
-	if code, replied := replyCode(err); replied && (code == "" || code == "NOPERM") {
+	code, replied := replyCode(err)
+	if replied && (code == "" || code == "NOPERM") && misconfigured(err) == "" {
 		return nil
 	}
 	return err
