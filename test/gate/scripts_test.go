@@ -19,8 +19,8 @@ import (
 // keyKind takes the kind out of a key's name.
 var keyKind = regexp.MustCompile(`\{\d\d\}:([a-z]):`)
 
-// overlooked is a site on a Redis with further arguments, and who looks on there.
-func overlooked(t *testing.T, args ...string) (*site.Rig, *goredis.Client) {
+// siteOnRedis is a site on a Redis with further arguments, and an operator of that.
+func siteOnRedis(t *testing.T, args ...string) (*site.Rig, *goredis.Client) {
 	t.Helper()
 	site.SkipShort(t)
 	redis := redisserver.Start(t, args...)
@@ -40,7 +40,7 @@ func overlooked(t *testing.T, args ...string) (*site.Rig, *goredis.Client) {
 // and the message's leaving the outbox. What the server asks by itself names a
 // queue or the revocations first.
 func TestLoginIsTwoScripts(t *testing.T) {
-	r, operator := overlooked(t, "--slowlog-log-slower-than", "0", "--slowlog-max-len", "100000")
+	r, operator := siteOnRedis(t, "--slowlog-log-slower-than", "0", "--slowlog-max-len", "100000")
 	signIn(t, r, "first@example.com") // the realm's keys are there from here on
 	for name, login := range map[string]func(){
 		"nestauth": func() { signIn(t, r, "jane@example.com") },
@@ -76,7 +76,7 @@ func TestLoginIsTwoScripts(t *testing.T) {
 // pass: all that it is asked is what the server asks by itself, a few times in
 // a second, and nothing for a request.
 func TestPassedRequestsAskNoStore(t *testing.T) {
-	r, operator := overlooked(t)
+	r, operator := siteOnRedis(t)
 	jane := signIn(t, r, "jane@example.com")
 	joe := signInByPage(r, "joe@example.com")
 	asked := func() (calls int) {
