@@ -142,8 +142,8 @@ func short(n float64) string {
 	switch {
 	case n >= 1e6:
 		return fmt.Sprintf("%gM", n/1e6)
-	case n >= 1e3:
+	case n >= 1e4 || n == math.Trunc(n/1e3)*1e3 && n > 0:
 		return fmt.Sprintf("%gk", n/1e3)
 	}
-	return fmt.Sprintf("%.3g", n)
+	return fmt.Sprintf("%.4g", n)
 }

@@ -5,8 +5,10 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/caddy-otp/caddy-otp/otp"
 )
@@ -19,25 +21,41 @@ func WriteJSON(w http.ResponseWriter, status int, body any) {
 // WriteJSONAs answers with a JSON body of another content type. The body must
 // be one that can be encoded.
 func WriteJSONAs(w http.ResponseWriter, contentType string, status int, body any) {
-	encoded, err := Compact(body)
-	if err != nil {
+	encoded := buffers.Get().(*bytes.Buffer)
+	defer func() {
+		clear(encoded.Bytes()) // it may have been tokens
+		encoded.Reset()
+		if encoded.Cap() <= maxPooledBuffer {
+			buffers.Put(encoded)
+		}
+	}()
+	if err := encodeTo(encoded, body); err != nil {
 		panic(err) // a defect: every body is made of plain values
 	}
 	h := w.Header()
 	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", strconv.Itoa(len(encoded)))
+	h.Set("Content-Length", strconv.Itoa(encoded.Len()))
 	w.WriteHeader(status)
-	_, _ = w.Write(encoded)
+	_, _ = w.Write(encoded.Bytes())
 }
+
+// buffers are for the bodies of answers, which are short.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const maxPooledBuffer = 16 << 10
 
 // Compact is a value's JSON with ampersands and the like as they are: escaped, as
 // for a script within a page, they would take six bytes each.
 func Compact(value any) ([]byte, error) {
 	var encoded bytes.Buffer
-	encoder := json.NewEncoder(&encoded)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(value)
+	err := encodeTo(&encoded, value)
 	return encoded.Bytes(), err
+}
+
+func encodeTo(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
 }
 
 // SetPrivate sets what every answer of ours carries: it isn't to be stored,

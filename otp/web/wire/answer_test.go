@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,4 +84,24 @@ func TestSetRetryAfter(t *testing.T) {
 			t.Errorf("%v: %q, want %q", tc.err, got, tc.want)
 		}
 	}
+}
+
+// TestAnswersShareNothing answers many at once, each with a body of its own
+// length, from the same buffers.
+func TestAnswersShareNothing(t *testing.T) {
+	var answering sync.WaitGroup
+	for n := range 64 {
+		answering.Go(func() {
+			want := strings.Repeat(string(rune('a'+n%26)), 1+n*400)
+			for range 50 {
+				w := httptest.NewRecorder()
+				WriteJSON(w, http.StatusOK, map[string]string{"text": want})
+				if got := w.Body.String(); got != `{"text":"`+want+`"}`+"\n" || w.Header().Get("Content-Length") != strconv.Itoa(len(got)) {
+					t.Errorf("an answer of %d bytes has %d, and others' in it", len(want), len(got))
+					return
+				}
+			}
+		})
+	}
+	answering.Wait()
 }
