@@ -162,8 +162,8 @@ func growth(ctx context.Context, s *stage, largest int64, p *plots) error {
 
 const (
 	// sweptInSecond is how many entries bolt's sweep removes in a second where
-	// much is over, a bit less than it may.
-	sweptInSecond = 8000
+	// much is over, half of what it may.
+	sweptInSecond = 5000
 	// entriesPerPerson is how many a person leaves at the end of a day.
 	entriesPerPerson = 6
 )
@@ -191,7 +191,7 @@ func days(ctx context.Context, s *stage, people int64) error {
 		if day > 0 {
 			// A day is long enough to remove what the one before has left,
 			// which this measurement's day isn't.
-			pause(time.Duration(entriesPerPerson*people/sweptInSecond) * time.Second)
+			pause(time.Duration(entriesPerPerson*(people+operations)/sweptInSecond) * time.Second)
 		}
 		if err := h.fill(ctx, h.filled+people); err != nil {
 			return err
