@@ -5,7 +5,7 @@
 // It builds Caddy and starts all that it needs on free ports of this machine;
 // nothing else should run there meanwhile.
 //
-//	go run ./test/bench           the table, in about ten minutes
+//	go run ./test/bench           the table, in about a quarter of an hour
 //	go run ./test/bench -quick    in under a minute, for a first look
 //	go run ./test/bench -only verify
 //	go run ./test/bench -growth   the stores at several sizes and numbers of callers

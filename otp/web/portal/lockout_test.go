@@ -118,20 +118,7 @@ func TestSharedNetworkLocksNobodyOutOfTheirApp(t *testing.T) {
 	})
 	first := s.browser()
 	first.signIn(jane)
-	setup, err := s.Service.StartTOTP(t.Context(), first.session(), "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	code := func() string {
-		code, err := otp.TOTPCode(setup.Secret, s.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return code
-	}
-	if err := s.Service.ConfirmTOTP(t.Context(), first.session(), setup.Secret, code()); err != nil {
-		t.Fatal(err)
-	}
+	code := s.addApp(t, first.session(), "")
 	s.Advance(time.Minute)
 	owner, elsewhere := s.browser(), s.browser()
 	owner.post(verify, url.Values{"code": {owner.start(jane, "/").Code}, deviceField: {"on"}}).redirects(t, "/")

@@ -73,18 +73,16 @@ func TestSecondFactorOff(t *testing.T) {
 	s.NoMessage()
 }
 
-// TestAuthenticatorAppOnPage proves a second factor by an app, and by a
-// recovery code.
-func TestAuthenticatorAppOnPage(t *testing.T) {
-	s := newSite(t, withPolicy(otp.MFAPolicy{}))
-	first := s.browser()
-	first.signIn("jane@example.com")
-	x := first.session()
-	setup, err := s.Service.StartTOTP(t.Context(), x, "", "Phone")
+// addApp adds an authenticator app to the account of a session and returns what
+// the app shows.
+func (s *site) addApp(t *testing.T, x otp.Session, name string) (code func() string) {
+	t.Helper()
+	setup, err := s.Service.StartTOTP(t.Context(), x, "", name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	code := func() string {
+	code = func() string {
+		t.Helper()
 		code, err := otp.TOTPCode(setup.Secret, s.Now())
 		if err != nil {
 			t.Fatal(err)
@@ -94,6 +92,17 @@ func TestAuthenticatorAppOnPage(t *testing.T) {
 	if err := s.Service.ConfirmTOTP(t.Context(), x, setup.Secret, code()); err != nil {
 		t.Fatal(err)
 	}
+	return code
+}
+
+// TestAuthenticatorAppOnPage proves a second factor by an app, and by a
+// recovery code.
+func TestAuthenticatorAppOnPage(t *testing.T) {
+	s := newSite(t, withPolicy(otp.MFAPolicy{}))
+	first := s.browser()
+	first.signIn("jane@example.com")
+	x := first.session()
+	code := s.addApp(t, x, "Phone")
 	recovery, err := s.Service.NewRecoveryCodes(t.Context(), x)
 	if err != nil {
 		t.Fatal(err)

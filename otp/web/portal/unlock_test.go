@@ -50,20 +50,7 @@ func TestUnlockSecondFactor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	setup, err := s.Service.StartTOTP(t.Context(), x, "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	code := func() string {
-		code, err := otp.TOTPCode(setup.Secret, s.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return code
-	}
-	if err := s.Service.ConfirmTOTP(t.Context(), x, setup.Secret, code()); err != nil {
-		t.Fatal(err)
-	}
+	code := s.addApp(t, x, "")
 	s.Advance(time.Minute)
 	b := s.browser()
 	b.signIn("jane@example.com")
