@@ -229,6 +229,14 @@ func (b *Breaker) settle(reason string, counts breakerMinute) turn {
 	return turn{opened: b.open, closed: was, reason: b.reason, counts: counts}
 }
 
+// Open reports whether the breaker is open now. What has gone by since the last
+// request isn't judged.
+func (b *Breaker) Open() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.barren || max(b.at, b.now().Sub(b.begin)) < b.shut
+}
+
 // breakerRefusal returns [ErrBusy] in a [RetryError] where the realm's breaker
 // is open for a client. known is the id of a known browser, or empty.
 func (s *Service) breakerRefusal(action, known string) error {
@@ -243,7 +251,8 @@ func (s *Service) breakerRefusal(action, known string) error {
 	return nil
 }
 
-// tell logs what an admin must know of: people are refused.
+// tell logs what an admin must know of: people are refused. The observer is told
+// as well.
 func (s *Service) tell(t turn) {
 	level, message := slog.LevelInfo, "breaker closed: everybody is served again"
 	switch {
@@ -252,6 +261,7 @@ func (s *Service) tell(t turn) {
 	case !t.closed:
 		return
 	}
+	s.observer.BreakerTurned(BreakerTurn{Open: t.opened, Reason: t.reason})
 	s.logger.LogAttrs(context.Background(), level, message,
 		slog.String("realm", s.realm), slog.String("because_of", t.reason),
 		slog.Int("starts", t.counts.starts), slog.Int("verified", t.counts.verified), slog.Int("wrong", t.counts.wrong))

@@ -295,17 +295,25 @@ func (c *Courier) try(ctx context.Context, h held) {
 		c.settle(lease, 0, logger)
 		return
 	}
+	m, err := h.open(sites)
+	site := siteFor(sites, m)
 	if !time.Now().Before(lease.Expires) {
 		logger.Error("message expired before it could be delivered")
+		site.tellTry(lease, m.Channel, TryExpired, 0)
 		c.settle(lease, 0, logger)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(deliveryDeadline, left))
 	defer cancel()
-	channel, err := send(ctx, sites, h)
-	logger = logger.With(slog.String("channel", string(channel)))
+	began := time.Now()
+	if err == nil {
+		err = site.send(ctx, m)
+	}
+	took := time.Since(began)
+	logger = logger.With(slog.String("channel", string(m.Channel)))
 	if err == nil {
 		logger.Info("message delivered", slog.Int64("try", lease.Fence))
+		site.tellTry(lease, m.Channel, TryDelivered, took)
 		c.settle(lease, 0, logger)
 		return
 	}
@@ -313,11 +321,14 @@ func (c *Courier) try(ctx context.Context, h held) {
 	switch {
 	case errors.Is(err, ErrUndeliverable):
 		logger.Error("message can't be delivered", slog.Any("error", err))
+		site.tellTry(lease, m.Channel, TryUndeliverable, took)
 		c.settle(lease, 0, logger)
 	case !time.Now().Add(wait).Before(lease.Expires):
 		logger.Error("message expires before another try", slog.Any("error", err))
+		site.tellTry(lease, m.Channel, TryExpired, took)
 		c.settle(lease, 0, logger)
 	default:
+		site.tellTry(lease, m.Channel, TryPostponed, took)
 		logger.Warn("message not delivered yet", slog.Any("error", err), slog.Int64("try", lease.Fence), slog.Duration("again_in", wait))
 		c.settle(lease, wait, logger)
 	}
@@ -330,20 +341,17 @@ func retryWait(try int64) time.Duration {
 	return wait - wait/10 + rand.N(wait/5)
 }
 
-// send opens a message of a realm, unless it is at hand, and has one of the
-// realm's sites send it.
-func send(ctx context.Context, sites []*Service, h held) (Channel, error) {
-	var m Message
+// open returns the message, which sites of its realm are to send. Where it can't
+// be opened, a node that has the secret may claim it next.
+func (h held) open(sites []*Service) (Message, error) {
 	if h.message != nil {
-		m = *h.message
-	} else {
-		var err error
-		m, err = sites[0].unseal(h.Envelope) // what any of them can: they share the realm and the keys
-		if err != nil {
-			return "", err // a node that has the secret may claim it next
-		}
+		return *h.message, nil
 	}
-	return m.Channel, siteFor(sites, m).send(ctx, m)
+	m, err := sites[0].unseal(h.Envelope) // what any of them can: they share the realm and the keys
+	if err != nil {
+		return Message{}, err
+	}
+	return m, nil
 }
 
 // send composes a message and hands it to the first of the channel's senders

@@ -173,6 +173,8 @@ func (l *live) judge(ctx context.Context, u *use, by *Service) {
 type term struct {
 	logger *slog.Logger
 	judges map[site]*Service
+	// observer is the first service's, or noObserver.
+	observer Observer
 }
 
 // site is what one service after the other may serve.
@@ -186,7 +188,10 @@ func siteOf(s *Service) site { return site{s.realm, s.publicURL.String()} }
 // configuration that it came in under, but follows the rules of the one that
 // runs.
 func (w *Watch) Appoint(logger *slog.Logger, services ...*Service) (dismiss func()) {
-	t := &term{logger: logger, judges: make(map[site]*Service, len(services))}
+	t := &term{logger: logger, judges: make(map[site]*Service, len(services)), observer: noObserver{}}
+	if len(services) > 0 {
+		t.observer = services[0].observer
+	}
 	for _, s := range services {
 		t.judges[siteOf(s)] = s
 	}
@@ -221,6 +226,15 @@ func (w *Watch) log() *slog.Logger {
 		return w.logger
 	}
 	return w.terms[len(w.terms)-1].logger
+}
+
+// tell tells the configuration that runs that the store is down, or no longer.
+func (w *Watch) tell(down bool) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if len(w.terms) > 0 {
+		w.terms[len(w.terms)-1].observer.StoreTurned(down)
+	}
 }
 
 // Logger returns the log of the newest configuration that runs.

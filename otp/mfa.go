@@ -164,12 +164,18 @@ func (s *Service) factorBudget(owner string, known bool) string {
 //
 // It returns [ErrNoSession], [ErrNoFactor], or an error of [Service.Start].
 func (s *Service) StartFactor(ctx context.Context, x Session, r FactorRequest) (Started, error) {
+	started, withheld, err := s.startFactor(ctx, x, r)
+	s.tellStart(x.Dialect, r.Address, MFA, withheld, err)
+	return started, err
+}
+
+func (s *Service) startFactor(ctx context.Context, x Session, r FactorRequest) (_ Started, withheld bool, _ error) {
 	x, err := s.CurrentOrPending(ctx, x)
 	if err != nil {
-		return Started{}, err
+		return Started{}, false, err
 	}
 	if err := s.isFactor(ctx, x, r.Address); err != nil {
-		return Started{}, err
+		return Started{}, false, err
 	}
 	return s.issue(ctx, StartRequest{
 		Dialect:  x.Dialect,
@@ -224,6 +230,12 @@ type ElevateRequest struct {
 // It returns [ErrNoSession], [ErrNoFactor], or an error of [Service.Verify]. It
 // goes on when ctx is cancelled.
 func (s *Service) Elevate(ctx context.Context, x Session, r ElevateRequest) (Verification, error) {
+	v, err := s.elevate(ctx, x, r)
+	s.tellVerification(x.Dialect, MFA, ByCode, err)
+	return v, err
+}
+
+func (s *Service) elevate(ctx context.Context, x Session, r ElevateRequest) (Verification, error) {
 	budget := s.factorBudget(x.Owner, r.Known)
 	handle := s.handleFor(r.Address, budget)
 	guess := Guess{

@@ -41,20 +41,24 @@ func (s *Service) redeemRecovery(x Session, code string) redemption {
 
 // ElevateTOTP is [Service.Elevate] with a code of the person's authenticator
 // app, each of which is taken once. r's Address has no say.
-func (s *Service) ElevateTOTP(ctx context.Context, x Session, r ElevateRequest) (Verification, error) {
-	if err := s.hasTOTP(); err != nil {
-		return Verification{}, ErrNoFactor
+func (s *Service) ElevateTOTP(ctx context.Context, x Session, r ElevateRequest) (v Verification, err error) {
+	err = ErrNoFactor
+	if s.hasTOTP() == nil {
+		v, err = s.elevateByRecord(ctx, x, r, TOTPFactor, s.redeemTOTP)
 	}
-	return s.elevateByRecord(ctx, x, r, TOTPFactor, s.redeemTOTP)
+	s.tellVerification(x.Dialect, MFA, ByTOTP, err)
+	return v, err
 }
 
 // ElevateRecovery is [Service.Elevate] with a recovery code, each of which is
 // taken once. r's Address has no say.
-func (s *Service) ElevateRecovery(ctx context.Context, x Session, r ElevateRequest) (Verification, error) {
-	if s.mfa.Off {
-		return Verification{}, ErrNoFactor
+func (s *Service) ElevateRecovery(ctx context.Context, x Session, r ElevateRequest) (v Verification, err error) {
+	err = ErrNoFactor
+	if !s.mfa.Off {
+		v, err = s.elevateByRecord(ctx, x, r, RecoveryFactor, s.redeemRecovery)
 	}
-	return s.elevateByRecord(ctx, x, r, RecoveryFactor, s.redeemRecovery)
+	s.tellVerification(x.Dialect, MFA, ByRecovery, err)
+	return v, err
 }
 
 func (s *Service) elevateByRecord(ctx context.Context, x Session, r ElevateRequest, m FactorMethod, redeem func(Session, string) redemption) (Verification, error) {
@@ -85,6 +89,12 @@ func (s *Service) elevateByRecord(ctx context.Context, x Session, r ElevateReque
 //
 // It returns [ErrMFAOff], or an error of [Service.ElevateRecovery].
 func (s *Service) ResetTOTP(ctx context.Context, x Session, code string, ip netip.Addr) error {
+	err := s.resetTOTP(ctx, x, code, ip)
+	s.tellVerification(x.Dialect, MFA, ByRecovery, err)
+	return err
+}
+
+func (s *Service) resetTOTP(ctx context.Context, x Session, code string, ip netip.Addr) error {
 	if s.mfa.Off {
 		return ErrMFAOff
 	}

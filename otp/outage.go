@@ -35,6 +35,9 @@ func (o *outage) fails(err error, now time.Time) (tell bool) {
 	return true
 }
 
+// lasts reports whether it has failed for longer than a hiccup.
+func (o *outage) lasts(now time.Time) bool { return !o.since.IsZero() && now.Sub(o.since) >= hiccup }
+
 // ends notes that it works, and reports whether to tell of that.
 func (o *outage) ends() (tell bool) {
 	tell = o.told

@@ -49,6 +49,8 @@ type Config struct {
 	// MFA is the site's policy of second factors.
 	MFA    MFAPolicy
 	Logger *slog.Logger
+	// Observer is told what comes of the service's work; nil: nobody is.
+	Observer Observer
 	// Timeout is the longest that an operation waits for the store.
 	Timeout time.Duration
 	// Now is by what trusted devices expire, and the clock of a breaker of the
@@ -83,6 +85,7 @@ type Service struct {
 	breaker        *Breaker
 	mfa            MFAPolicy
 	logger         *slog.Logger
+	observer       Observer
 	timeout        time.Duration
 	now            func() time.Time
 
@@ -110,6 +113,7 @@ func NewService(c Config) *Service {
 		breaker:        c.Breaker,
 		mfa:            c.MFA,
 		logger:         c.Logger,
+		observer:       c.Observer,
 		timeout:        c.Timeout,
 		now:            c.Now,
 		outbox:         c.Keys.Sealer(outboxUse),
@@ -122,6 +126,9 @@ func NewService(c Config) *Service {
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
+	}
+	if s.observer == nil {
+		s.observer = noObserver{}
 	}
 	if s.now == nil {
 		s.now = time.Now

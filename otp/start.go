@@ -54,33 +54,39 @@ type Started struct {
 // (the store or the directory), the last three in a [RetryError]; any other
 // error is a defect.
 func (s *Service) Start(ctx context.Context, r StartRequest) (Started, error) {
+	started, withheld, err := s.start(ctx, r)
+	s.tellStart(r.Dialect, r.Address, r.Purpose, withheld, err)
+	return started, err
+}
+
+func (s *Service) start(ctx context.Context, r StartRequest) (_ Started, withheld bool, _ error) {
 	if r.Purpose == MFA {
-		return Started{}, errOfFactor
+		return Started{}, false, errOfFactor
 	}
 	if !s.HasSender(r.Address.channel) {
-		return Started{}, ErrNoSender
+		return Started{}, false, ErrNoSender
 	}
 	if err := s.breakerRefusal(startAction, r.KnownBrowser.ID); err != nil {
-		return Started{}, err
+		return Started{}, false, err
 	}
 	if err := s.refuseHeldBack(startAction, r.ClientIP, r.KnownBrowser.budget()); err != nil {
-		return Started{}, err
+		return Started{}, false, err
 	}
 	person, refusal, err := s.admit(ctx, r.Address, r.Tenant)
 	if err != nil {
-		return Started{}, err
+		return Started{}, false, err
 	}
-	started, err := s.issue(ctx, r, person.bound(r.Tenant), refusal)
+	started, withheld, err := s.issue(ctx, r, person.bound(r.Tenant), refusal)
 	if err == nil {
 		s.tell(s.breaker.started(r.KnownBrowser.ID != ""))
 	}
-	return started, err
+	return started, withheld, err
 }
 
 // issue issues a challenge whose code and link are bound to what bound says.
 // Where refusal isn't empty it does the same work, and no message is sent
-// because of that.
-func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, refusal string) (Started, error) {
+// because of that: it is withheld.
+func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, refusal string) (_ Started, withheld bool, _ error) {
 	challenge := Challenge{
 		Handle:   s.handleFor(r.Address, r.KnownBrowser.budget()),
 		Group:    s.group(r.Dialect, r.Client, r.Address, r.Purpose),
@@ -106,14 +112,14 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 	if r.Form.link() {
 		token, tag, err := s.newLink(r, bound)
 		if err != nil {
-			return Started{}, err
+			return Started{}, false, err
 		}
 		message.Link = s.publicURL.String() + r.LinkPath + token
 		challenge.Link = tag
 	}
 	envelope, err := s.seal(message, deliveryLease)
 	if err != nil {
-		return Started{}, err
+		return Started{}, false, err
 	}
 	if refusal == "" && !s.isOffered(r.Address) {
 		refusal = "sms_countries"
@@ -130,11 +136,11 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 	charges := s.startCharges(r.ClientIP, r.KnownBrowser.budget())
 	outcome, err := s.store.Start(ctx, challenge, envelope, charges...)
 	if err != nil {
-		return Started{}, unavailable(err)
+		return Started{}, false, unavailable(err)
 	}
 	if outcome.Result != Accepted {
 		s.holdBack(startAction, r.ClientIP, outcome)
-		return Started{}, outcome.refusal()
+		return Started{}, false, outcome.refusal()
 	}
 	if envelope != nil {
 		s.courier.deliverSoon(held{until: until, message: &message, Lease: Lease{
@@ -144,7 +150,7 @@ func (s *Service) issue(ctx context.Context, r StartRequest, bound boundTenant, 
 			Expires:  outcome.Now.Add(envelope.Lifetime),
 		}})
 	}
-	return Started{Lifetime: challenge.Lifetime, Quota: scarcest(charges, outcome.Levels)}, nil
+	return Started{Lifetime: challenge.Lifetime, Quota: scarcest(charges, outcome.Levels)}, envelope == nil, nil
 }
 
 // refusal is the error of an outcome that says to come back later, or makes

@@ -8,6 +8,14 @@ import "context"
 // [Service.Verify] would take it now, otherwise its errors. A wrong code is
 // counted as it is there. What a request says of the session has no say here.
 func (s *Service) Try(ctx context.Context, r VerifyRequest) error {
+	err := s.try(ctx, r)
+	if err != nil { // else the code is yet to be redeemed
+		s.tellVerification(r.Dialect, r.Purpose, ByCode, err)
+	}
+	return err
+}
+
+func (s *Service) try(ctx context.Context, r VerifyRequest) error {
 	if r.Purpose == MFA {
 		return errOfFactor
 	}

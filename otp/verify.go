@@ -87,6 +87,12 @@ type Verification struct {
 // [ErrCoolDown] or [ErrUnavailable], the last three in a [RetryError]; or, by
 // [RefusePending], [ErrPending] for the right code; any other error is a defect.
 func (s *Service) Verify(ctx context.Context, r VerifyRequest) (Verification, error) {
+	v, err := s.verify(ctx, r)
+	s.tellVerification(r.Dialect, r.Purpose, ByCode, err)
+	return v, err
+}
+
+func (s *Service) verify(ctx context.Context, r VerifyRequest) (Verification, error) {
 	if r.Purpose == MFA {
 		return Verification{}, errOfFactor
 	}
@@ -126,6 +132,12 @@ func (s *Service) guessCode(r VerifyRequest, person Person) Guess {
 // [Service.Verify] but [ErrBusy]. A link works during a cool-down, and while
 // the breaker is open.
 func (s *Service) VerifyLink(ctx context.Context, l Link, p Presented) (Verification, error) {
+	v, err := s.verifyLink(ctx, l, p)
+	s.tellVerification(l.Dialect, l.Purpose, ByLink, err)
+	return v, err
+}
+
+func (s *Service) verifyLink(ctx context.Context, l Link, p Presented) (Verification, error) {
 	person, refusal, err := s.admit(ctx, l.Address, l.Tenant)
 	if err != nil {
 		return Verification{}, err

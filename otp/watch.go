@@ -25,6 +25,7 @@ const (
 type Watch struct {
 	store   Store
 	logger  *slog.Logger
+	made    time.Time
 	timeout atomic.Int64 // in ns
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -50,6 +51,7 @@ func NewWatch(store Store, timeout time.Duration, logger *slog.Logger) *Watch {
 	w := &Watch{
 		store:    store,
 		logger:   logger,
+		made:     time.Now(),
 		polling:  make(chan struct{}, 1),
 		sessions: make(map[SessionID]revoked),
 		owners:   make(map[string]revoked),
@@ -84,6 +86,7 @@ func (w *Watch) poll(ctx context.Context) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	var outage outage
+	down := false // as was told
 	for {
 		attempt, cancel := context.WithTimeout(ctx, time.Duration(w.timeout.Load()))
 		err := w.catchUp(attempt)
@@ -96,6 +99,10 @@ func (w *Watch) poll(ctx context.Context) {
 			w.log().Error("revocations can't be read; sessions are trusted for another minute", slog.Any("error", err))
 		case err == nil && outage.ends():
 			w.log().Info("revocations can be read again")
+		}
+		if down != outage.lasts(time.Now()) {
+			down = !down
+			w.tell(down)
 		}
 		select {
 		case <-ctx.Done():
@@ -200,6 +207,16 @@ func (w *Watch) firstCatchUp(ctx context.Context) bool {
 	}
 	defer w.unlock()
 	return !w.lastNews().IsZero() || w.ask(ctx) == nil
+}
+
+// Age is how long ago the watch has last heard from the store, or was made where
+// it never has.
+func (w *Watch) Age() time.Duration {
+	news := w.lastNews()
+	if news.IsZero() {
+		news = w.made
+	}
+	return time.Since(news)
 }
 
 func (w *Watch) lastNews() time.Time {

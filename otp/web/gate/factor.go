@@ -58,8 +58,9 @@ const factorNeeded = "a second factor is needed"
 func (g *Gate) demandFactor(w http.ResponseWriter, r *http.Request, v Visitor, next Next) error {
 	if mayPassAsPreflight(r) {
 		makeHarmless(r)
-		return g.pass(w, r, otp.Session{}, next)
+		return g.pass(w, r, Visitor{}, next)
 	}
+	g.decided(FactorDemanded)
 	h := w.Header()
 	wire.SetPrivate(h)
 	page := addressOf(g.MFAPath, g.returnAddress(r), "")

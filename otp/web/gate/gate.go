@@ -50,6 +50,9 @@ type Config struct {
 	// OnIdentity is told who makes a request that passes; the zero Session is
 	// nobody. It may be nil.
 	OnIdentity func(r *http.Request, x otp.Session)
+	// OnDecision is told once of each request for the app what becomes of it,
+	// before it passes. It returns at once. It may be nil.
+	OnDecision func(Decision)
 }
 
 // Gate decides on the requests for the app.
@@ -92,12 +95,15 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	if need.Session && !visitor.SignedIn() {
 		switch {
 		case err != nil:
+			g.decided(Unchecked)
 			g.failUnchecked(w, r, err)
 			return nil
 		case visitor.pending && !mayPassAsPreflight(r) && !WantsPage(r) && !isGRPC(r):
+			g.decided(FactorDemanded)
 			g.refusePending(w)
 			return nil
 		case !mayPassAsPreflight(r):
+			g.decided(Refused)
 			g.refuse(w, r)
 			return nil
 		}
@@ -106,16 +112,19 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	if visitor.SignedIn() {
 		switch {
 		case !need.admits(visitor.Session.Person):
+			g.decided(Forbidden)
 			g.forbid(w, r)
 			return nil
 		case !g.hasFactor(need, visitor.Session):
 			return g.demandFactor(w, r, visitor, next)
 		}
 		if err := g.tell(r.Context(), r.Header, visitor.Session); err != nil {
+			g.decided(Unchecked)
 			g.failUnchecked(w, r, err)
 			return nil
 		}
 		if err := g.Forms.replay(r, visitor.Session); err != nil { // last, since it uses the form up
+			g.decided(FormRefused)
 			g.failForm(w, r, err)
 			return nil
 		}
@@ -132,13 +141,14 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 			w = &renewingWriter{ResponseWriter: w, cookie: g.Cookie, session: visitor.Session}
 		}
 	}
-	return g.pass(w, r, visitor.Session, next)
+	return g.pass(w, r, visitor, next)
 }
 
 // pass hands a request of who has a session, or of nobody, to the app.
-func (g *Gate) pass(w http.ResponseWriter, r *http.Request, x otp.Session, next Next) error {
+func (g *Gate) pass(w http.ResponseWriter, r *http.Request, v Visitor, next Next) error {
+	g.decided(v.passes())
 	if g.OnIdentity != nil {
-		g.OnIdentity(r, x)
+		g.OnIdentity(r, v.Session)
 	}
 	hideCookies(r.Header, g.isOurCookie)
 	if g.isOurCookie(g.TrustCookie, r.Header.Get(g.TrustCookie)) {
