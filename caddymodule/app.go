@@ -55,6 +55,10 @@ type App struct {
 	services []*otp.Service
 	// dismiss ends what the watch does for this configuration.
 	dismiss func()
+
+	// standing and events tell admins how things are and what happens.
+	standing *standing
+	events   *events
 }
 
 // CaddyModule returns the Caddy module information.
@@ -97,9 +101,21 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("%w; make one with `openssl rand -base64 32`", err)
 	}
 	a.timeout = module.Patience()
-	a.courier = otp.NewCourier(a.store, a.timeout, a.logger)
+	a.courier = otp.NewCourier(a.store.measured, a.timeout, a.logger)
 	a.watch = a.store.watch
-	return nil
+	a.standing = newStanding(a.watch)
+	if err := meters.register(ctx.GetMetricsRegistry(), a.standing); err != nil {
+		return err
+	}
+	a.events, err = newEvents(ctx, a.logger, a.runs)
+	return err
+}
+
+// runs reports whether the app is that of the configuration that runs: then all
+// apps are started.
+func (a *App) runs() bool {
+	app, err := caddy.ActiveContext().AppIfConfigured("otp")
+	return err == nil && app == any(a)
 }
 
 func (a *App) resolveSecrets() ([][]byte, error) {
@@ -159,6 +175,7 @@ func (a *App) Start() error {
 	if err := a.store.start(a.ctx); err != nil {
 		return errors.Join(err, a.store.abandon(a.module))
 	}
+	a.events.start()
 	a.courier.Start()
 	a.dismiss = a.watch.Appoint(a.logger, a.services...)
 	// A new site's first visitor needn't wait for its signing key to be made.
@@ -175,6 +192,7 @@ func (a *App) Start() error {
 func (a *App) Stop() error {
 	a.courier.Stop()
 	a.dismiss()
+	a.events.stop()
 	return a.store.abandon(a.module)
 }
 

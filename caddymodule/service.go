@@ -47,7 +47,7 @@ func (h *Handler) newService(ctx caddy.Context, app *App, realm string, publicUR
 		Realm:          realm,
 		PublicURL:      publicURL,
 		Keys:           app.keys,
-		Store:          app.store,
+		Store:          app.store.measured,
 		Courier:        app.courier,
 		Watch:          app.watch,
 		Composer:       composer,
@@ -60,6 +60,7 @@ func (h *Handler) newService(ctx caddy.Context, app *App, realm string, publicUR
 		Throttles:      limits,
 		Breaker:        app.store.breaker(realm),
 		MFA:            h.mfaPolicy(),
+		Observer:       app.observe(realm, h.dialects(), senders, h.mfaPolicy()),
 		Timeout:        app.timeout,
 		Logger:         ctx.Slogger(),
 	}), nil

@@ -84,6 +84,7 @@ func (h *Handler) newSiteAt(ctx caddy.Context, app *App, levels []Options, publi
 		TrustCookie:   h.trustCookie(),
 		HiddenCookies: append(auth0.HiddenCookies(cookie), portal.StartCookieName(cookie), portal.HandoffCookieName(cookie)),
 		OnIdentity:    setUser,
+		OnDecision:    countDecisions(realm),
 	})
 	apis, err := h.newAPIs(service, issuer, door, path, home, ctx.Slogger())
 	if err != nil {

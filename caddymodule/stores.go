@@ -61,6 +61,8 @@ type pooledStore struct {
 	module Store
 	secret []byte
 	logger *slog.Logger
+	// measured is the store as the domain uses it.
+	measured otp.Store
 	// watch runs while the store is open.
 	watch *otp.Watch
 	// breakers are those of the realms, by name, which reloads don't reset.
@@ -77,7 +79,8 @@ type pooledStore struct {
 func loadStore(module Store, logger *slog.Logger) (*pooledStore, error) {
 	value, _, err := stores.LoadOrNew(module.Identity(), func() (caddy.Destructor, error) {
 		p := &pooledStore{module: module, logger: logger}
-		p.watch = otp.NewWatch(p, module.Patience(), logger)
+		p.measured = measured(p, module)
+		p.watch = otp.NewWatch(p.measured, module.Patience(), logger)
 		return p, nil
 	})
 	if err != nil {
