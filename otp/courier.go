@@ -58,6 +58,10 @@ type Courier struct {
 	running sync.WaitGroup
 
 	unsettled unsettled
+	// settling takes the leases that are to end, and settlers are those who
+	// see to it.
+	settling chan ended
+	settlers sync.WaitGroup
 
 	mu       sync.RWMutex
 	stopped  bool
@@ -83,6 +87,7 @@ func NewCourier(store Store, timeout time.Duration, logger *slog.Logger) *Courie
 		pause:    deliveryPause,
 		queue:    make(chan held, courierBacklog),
 		idle:     make(chan struct{}, 1),
+		settling: make(chan ended, maxSettled),
 		stopping: make(chan struct{}),
 		services: make(map[string][]*Service),
 	}
@@ -134,6 +139,7 @@ func (c *Courier) Start() {
 		c.running.Go(func() { c.work(ctx) })
 	}
 	c.running.Go(func() { c.claim(ctx) })
+	c.settlers.Go(c.settleAll)
 }
 
 // Stop ends the work: tries under way get a few seconds to end, and what
@@ -152,14 +158,16 @@ func (c *Courier) Stop() {
 		c.running.Wait()
 		grace.Stop()
 		c.cancel()
+		close(c.settling)
+		c.settlers.Wait()
 	}
-	for {
-		select {
-		case h := <-c.queue:
-			c.handBack(h.Lease)
-		default:
-			return
+	for len(c.queue) > 0 {
+		var waiting []Settlement
+		for len(c.queue) > 0 && len(waiting) < maxSettled {
+			h := <-c.queue
+			waiting = append(waiting, Settlement{h.Lease, dueNow})
 		}
+		c.handBack(waiting...)
 	}
 }
 
@@ -176,7 +184,7 @@ func (c *Courier) deliverSoon(h held) {
 // deliver takes over a message that the caller has leased.
 func (c *Courier) deliver(h held) {
 	if !c.enqueue(h) {
-		c.handBack(h.Lease)
+		c.handBack(Settlement{h.Lease, dueNow})
 	}
 }
 
@@ -194,11 +202,10 @@ func (c *Courier) enqueue(h held) bool {
 	return true
 }
 
-func (c *Courier) handBack(lease Lease) {
-	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
-	defer cancel()
-	if err := c.store.Settle(ctx, lease, time.Millisecond); err != nil {
-		c.logger.Warn("message waits for the end of its lease", slog.String("message_id", lease.ID), slog.Any("error", err))
+// handBack has messages be due at once for whoever claims them.
+func (c *Courier) handBack(messages ...Settlement) {
+	if err := c.trySettle(messages...); err != nil {
+		c.logger.Warn("messages wait for the end of their leases", slog.Int("messages", len(messages)), slog.Any("error", err))
 	}
 }
 
@@ -288,7 +295,7 @@ func (c *Courier) try(ctx context.Context, h held) {
 	logger := c.logger.With(slog.String("message_id", lease.ID), slog.String("realm", lease.Realm))
 	sites := c.sites(lease.Realm)
 	if len(sites) == 0 {
-		c.settle(lease, time.Millisecond, logger)
+		c.settle(lease, dueNow, logger)
 		return
 	}
 	if c.unsettled.has(lease.ID) {
