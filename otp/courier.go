@@ -60,7 +60,7 @@ type Courier struct {
 	unsettled unsettled
 	// settling takes the leases that are to end, and settlers are those who
 	// see to it.
-	settling chan ended
+	settling chan Settlement
 	settlers sync.WaitGroup
 
 	mu       sync.RWMutex
@@ -87,7 +87,7 @@ func NewCourier(store Store, timeout time.Duration, logger *slog.Logger) *Courie
 		pause:    deliveryPause,
 		queue:    make(chan held, courierBacklog),
 		idle:     make(chan struct{}, 1),
-		settling: make(chan ended, maxSettled),
+		settling: make(chan Settlement, maxSettled),
 		stopping: make(chan struct{}),
 		services: make(map[string][]*Service),
 	}
@@ -292,42 +292,50 @@ func (c *Courier) try(ctx context.Context, h held) {
 	if left < shortestTry {
 		return // it waited too long here: it is still in the outbox, and due
 	}
-	logger := c.logger.With(slog.String("message_id", lease.ID), slog.String("realm", lease.Realm))
 	sites := c.sites(lease.Realm)
 	if len(sites) == 0 {
-		c.settle(lease, dueNow, logger)
+		c.settle(lease, dueNow)
 		return
 	}
 	if c.unsettled.has(lease.ID) {
-		c.settle(lease, 0, logger)
+		c.settle(lease, 0)
 		return
 	}
 	if !time.Now().Before(lease.Expires) {
-		logger.Error("message expired before it could be delivered")
-		c.settle(lease, 0, logger)
+		c.log(slog.LevelError, "message expired before it could be delivered", lease)
+		c.settle(lease, 0)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(deliveryDeadline, left))
 	defer cancel()
 	channel, err := send(ctx, sites, h)
-	logger = logger.With(slog.String("channel", string(channel)))
+	over, failed, try := slog.String("channel", string(channel)), slog.Any("error", err), slog.Int64("try", lease.Fence)
 	if err == nil {
-		logger.Info("message delivered", slog.Int64("try", lease.Fence))
-		c.settle(lease, 0, logger)
+		c.log(slog.LevelInfo, "message delivered", lease, over, try)
+		c.settle(lease, 0)
 		return
 	}
 	wait := retryWait(lease.Fence)
 	switch {
 	case errors.Is(err, ErrUndeliverable):
-		logger.Error("message can't be delivered", slog.Any("error", err))
-		c.settle(lease, 0, logger)
+		c.log(slog.LevelError, "message can't be delivered", lease, over, failed)
+		c.settle(lease, 0)
 	case !time.Now().Add(wait).Before(lease.Expires):
-		logger.Error("message expires before another try", slog.Any("error", err))
-		c.settle(lease, 0, logger)
+		c.log(slog.LevelError, "message expires before another try", lease, over, failed)
+		c.settle(lease, 0)
 	default:
-		logger.Warn("message not delivered yet", slog.Any("error", err), slog.Int64("try", lease.Fence), slog.Duration("again_in", wait))
-		c.settle(lease, wait, logger)
+		c.log(slog.LevelWarn, "message not delivered yet", lease, over, failed, try, slog.Duration("again_in", wait))
+		c.settle(lease, wait)
 	}
+}
+
+// log tells the log of a message.
+func (c *Courier) log(level slog.Level, text string, lease Lease, attrs ...slog.Attr) {
+	if !c.logger.Enabled(context.Background(), level) {
+		return
+	}
+	named := append([]slog.Attr{slog.String("message_id", lease.ID), slog.String("realm", lease.Realm)}, attrs...)
+	c.logger.LogAttrs(context.Background(), level, text, named...)
 }
 
 // retryWait is the wait after a try (the first is 1), spread by a tenth so
@@ -373,6 +381,9 @@ func (s *Service) send(ctx context.Context, m Message) error {
 	undeliverable := true
 	for i, sender := range senders {
 		err := s.contain(func() error {
+			if i == len(senders)-1 {
+				return sender.Send(ctx, m)
+			}
 			// One that hangs must leave time for those after it.
 			share, cancel := context.WithTimeout(ctx, remaining(ctx)/time.Duration(len(senders)-i))
 			defer cancel()

@@ -58,15 +58,9 @@ func (u *unsettled) has(id string) bool {
 	return ok
 }
 
-// ended is a lease that is to end, and the log of its message.
-type ended struct {
-	Settlement
-	logger *slog.Logger
-}
-
 // settle ends a lease soon, together with others.
-func (c *Courier) settle(lease Lease, again time.Duration, logger *slog.Logger) {
-	c.settling <- ended{Settlement{lease, again}, logger}
+func (c *Courier) settle(lease Lease, again time.Duration) {
+	c.settling <- Settlement{lease, again}
 }
 
 // settleAll ends leases as they come, until there are no more.
@@ -86,16 +80,16 @@ func (c *Courier) settleAll() {
 
 // gather takes what there is to settle until a moment, or until it is enough
 // for one call.
-func (c *Courier) gather(first ended, until time.Time) []ended {
-	batch := []ended{first}
+func (c *Courier) gather(first Settlement, until time.Time) []Settlement {
+	batch := []Settlement{first}
 	over := time.After(time.Until(until))
 	for len(batch) < maxSettled && (over != nil || len(c.settling) > 0) {
 		select {
-		case e, more := <-c.settling:
+		case end, more := <-c.settling:
 			if !more {
 				return batch
 			}
-			batch = append(batch, e)
+			batch = append(batch, end)
 		case <-over:
 			over = nil
 		}
@@ -107,34 +101,30 @@ func (c *Courier) gather(first ended, until time.Time) []ended {
 // the background: until the lease is over, for a message that is due again; for
 // one that is done, until nobody would deliver it any more, since others may
 // claim it once the lease is over.
-func (c *Courier) settleTogether(batch []ended) {
-	ends := make([]Settlement, len(batch))
-	for i, e := range batch {
-		ends[i] = e.Settlement
-	}
-	if c.trySettle(ends...) == nil {
+func (c *Courier) settleTogether(batch []Settlement) {
+	if c.trySettle(batch...) == nil {
 		return
 	}
-	for _, e := range batch {
+	for _, end := range batch {
 		until := time.Now().Add(deliveryLease)
-		if e.Again == 0 {
-			c.unsettled.add(e.Lease)
-			until = e.Expires
+		if end.Again == 0 {
+			c.unsettled.add(end.Lease)
+			until = end.Expires
 		}
-		c.settlers.Go(func() { c.settleUntil(e, until) })
+		c.settlers.Go(func() { c.settleUntil(end, until) })
 	}
 }
 
 // settleUntil tries to settle until a moment, or until the courier stops.
-func (c *Courier) settleUntil(e ended, until time.Time) {
+func (c *Courier) settleUntil(end Settlement, until time.Time) {
 	for {
 		stopping := !c.pauses(settlePause)
-		err := c.trySettle(e.Settlement)
+		err := c.trySettle(end)
 		if err == nil {
 			return
 		}
 		if stopping || !time.Now().Before(until) {
-			e.logger.Error("message may be delivered again", slog.Any("error", err))
+			c.log(slog.LevelError, "message may be delivered again", end.Lease, slog.Any("error", err))
 			return
 		}
 	}

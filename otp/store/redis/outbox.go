@@ -37,7 +37,7 @@ func decodeMessage(value string, l *otp.Lease) error {
 // none waits behind the others.
 func (s *Store) Claim(ctx context.Context, realms []string, limit int, lease time.Duration) ([]otp.Lease, error) {
 	l := s.current.Load()
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	ctx, cancel := within(ctx, l.timeout)
 	defer cancel()
 	spread, err := s.isSpread(ctx, l)
 	if err != nil {
@@ -130,7 +130,7 @@ func readLeases(answer any, realms []string) ([]otp.Lease, error) {
 // Settle implements [otp.Store].
 func (s *Store) Settle(ctx context.Context, ends ...otp.Settlement) error {
 	l := s.current.Load()
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	ctx, cancel := within(ctx, l.timeout)
 	defer cancel()
 	spread, err := s.isSpread(ctx, l)
 	if err != nil {
