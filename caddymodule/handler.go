@@ -104,10 +104,13 @@ func caller(r *http.Request) wire.Caller {
 	if text, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
 		c.IP, _ = netip.ParseAddr(text) // invalid: a client without an address
 	}
-	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		c.RequestID, _ = repl.GetString("http.request.uuid")
+	c.RequestID = func() (id string) {
+		if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+			id, _ = repl.GetString("http.request.uuid") // which Caddy makes once
+		}
+		return id
 	}
-	c.Trace = tracedSpan(r)
+	c.Trace = func() wire.Trace { return tracedSpan(r) }
 	return c
 }
 

@@ -109,9 +109,9 @@ func (s *measuredStore) Claim(ctx context.Context, realms []string, limit int, l
 	return leases, err
 }
 
-func (s *measuredStore) Settle(ctx context.Context, l otp.Lease, again time.Duration) error {
+func (s *measuredStore) Settle(ctx context.Context, ends ...otp.Settlement) error {
 	began := time.Now()
-	err := s.store.Settle(ctx, l, again)
+	err := s.store.Settle(ctx, ends...)
 	s.done(ctx, settleOperation, began, err)
 	return err
 }

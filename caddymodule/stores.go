@@ -221,12 +221,12 @@ func (p *pooledStore) Claim(ctx context.Context, realms []string, limit int, lea
 	return store.Claim(ctx, realms, limit, lease)
 }
 
-func (p *pooledStore) Settle(ctx context.Context, l otp.Lease, again time.Duration) error {
+func (p *pooledStore) Settle(ctx context.Context, ends ...otp.Settlement) error {
 	store, err := p.open()
 	if err != nil {
 		return err
 	}
-	return store.Settle(ctx, l, again)
+	return store.Settle(ctx, ends...)
 }
 
 func (p *pooledStore) Renew(ctx context.Context, id otp.SessionID, old []otp.Tag, next otp.Tag) (otp.SessionRecord, error) {

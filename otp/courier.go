@@ -58,6 +58,10 @@ type Courier struct {
 	running sync.WaitGroup
 
 	unsettled unsettled
+	// settling takes the leases that are to end, and settlers are those who
+	// see to it.
+	settling chan Settlement
+	settlers sync.WaitGroup
 
 	mu       sync.RWMutex
 	stopped  bool
@@ -83,6 +87,7 @@ func NewCourier(store Store, timeout time.Duration, logger *slog.Logger) *Courie
 		pause:    deliveryPause,
 		queue:    make(chan held, courierBacklog),
 		idle:     make(chan struct{}, 1),
+		settling: make(chan Settlement, maxSettled),
 		stopping: make(chan struct{}),
 		services: make(map[string][]*Service),
 	}
@@ -134,6 +139,7 @@ func (c *Courier) Start() {
 		c.running.Go(func() { c.work(ctx) })
 	}
 	c.running.Go(func() { c.claim(ctx) })
+	c.settlers.Go(c.settleAll)
 }
 
 // Stop ends the work: tries under way get a few seconds to end, and what
@@ -152,14 +158,16 @@ func (c *Courier) Stop() {
 		c.running.Wait()
 		grace.Stop()
 		c.cancel()
+		close(c.settling)
+		c.settlers.Wait()
 	}
-	for {
-		select {
-		case h := <-c.queue:
-			c.handBack(h.Lease)
-		default:
-			return
+	for len(c.queue) > 0 {
+		var waiting []Settlement
+		for len(c.queue) > 0 && len(waiting) < maxSettled {
+			h := <-c.queue
+			waiting = append(waiting, Settlement{h.Lease, dueNow})
 		}
+		c.handBack(waiting...)
 	}
 }
 
@@ -176,7 +184,7 @@ func (c *Courier) deliverSoon(h held) {
 // deliver takes over a message that the caller has leased.
 func (c *Courier) deliver(h held) {
 	if !c.enqueue(h) {
-		c.handBack(h.Lease)
+		c.handBack(Settlement{h.Lease, dueNow})
 	}
 }
 
@@ -194,11 +202,10 @@ func (c *Courier) enqueue(h held) bool {
 	return true
 }
 
-func (c *Courier) handBack(lease Lease) {
-	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
-	defer cancel()
-	if err := c.store.Settle(ctx, lease, time.Millisecond); err != nil {
-		c.logger.Warn("message waits for the end of its lease", slog.String("message_id", lease.ID), slog.Any("error", err))
+// handBack has messages be due at once for whoever claims them.
+func (c *Courier) handBack(messages ...Settlement) {
+	if err := c.trySettle(messages...); err != nil {
+		c.logger.Warn("messages wait for the end of their leases", slog.Int("messages", len(messages)), slog.Any("error", err))
 	}
 }
 
@@ -285,22 +292,21 @@ func (c *Courier) try(ctx context.Context, h held) {
 	if left < shortestTry {
 		return // it waited too long here: it is still in the outbox, and due
 	}
-	logger := c.logger.With(slog.String("message_id", lease.ID), slog.String("realm", lease.Realm))
 	sites := c.sites(lease.Realm)
 	if len(sites) == 0 {
-		c.settle(lease, time.Millisecond, logger)
+		c.settle(lease, dueNow)
 		return
 	}
 	if c.unsettled.has(lease.ID) {
-		c.settle(lease, 0, logger)
+		c.settle(lease, 0)
 		return
 	}
 	m, err := h.open(sites)
 	site := siteFor(sites, m)
 	if !time.Now().Before(lease.Expires) {
-		logger.Error("message expired before it could be delivered")
+		c.log(slog.LevelError, "message expired before it could be delivered", lease)
 		site.tellTry(lease, m.Channel, TryExpired, 0)
-		c.settle(lease, 0, logger)
+		c.settle(lease, 0)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(deliveryDeadline, left))
@@ -310,28 +316,37 @@ func (c *Courier) try(ctx context.Context, h held) {
 		err = site.send(ctx, m)
 	}
 	took := time.Since(began)
-	logger = logger.With(slog.String("channel", string(m.Channel)))
+	over, failed, try := slog.String("channel", string(m.Channel)), slog.Any("error", err), slog.Int64("try", lease.Fence)
 	if err == nil {
-		logger.Info("message delivered", slog.Int64("try", lease.Fence))
+		c.log(slog.LevelInfo, "message delivered", lease, over, try)
 		site.tellTry(lease, m.Channel, TryDelivered, took)
-		c.settle(lease, 0, logger)
+		c.settle(lease, 0)
 		return
 	}
 	wait := retryWait(lease.Fence)
 	switch {
 	case errors.Is(err, ErrUndeliverable):
-		logger.Error("message can't be delivered", slog.Any("error", err))
+		c.log(slog.LevelError, "message can't be delivered", lease, over, failed)
 		site.tellTry(lease, m.Channel, TryUndeliverable, took)
-		c.settle(lease, 0, logger)
+		c.settle(lease, 0)
 	case !time.Now().Add(wait).Before(lease.Expires):
-		logger.Error("message expires before another try", slog.Any("error", err))
+		c.log(slog.LevelError, "message expires before another try", lease, over, failed)
 		site.tellTry(lease, m.Channel, TryExpired, took)
-		c.settle(lease, 0, logger)
+		c.settle(lease, 0)
 	default:
+		c.log(slog.LevelWarn, "message not delivered yet", lease, over, failed, try, slog.Duration("again_in", wait))
 		site.tellTry(lease, m.Channel, TryPostponed, took)
-		logger.Warn("message not delivered yet", slog.Any("error", err), slog.Int64("try", lease.Fence), slog.Duration("again_in", wait))
-		c.settle(lease, wait, logger)
+		c.settle(lease, wait)
 	}
+}
+
+// log tells the log of a message.
+func (c *Courier) log(level slog.Level, text string, lease Lease, attrs ...slog.Attr) {
+	if !c.logger.Enabled(context.Background(), level) {
+		return
+	}
+	named := append([]slog.Attr{slog.String("message_id", lease.ID), slog.String("realm", lease.Realm)}, attrs...)
+	c.logger.LogAttrs(context.Background(), level, text, named...)
 }
 
 // retryWait is the wait after a try (the first is 1), spread by a tenth so
@@ -374,6 +389,9 @@ func (s *Service) send(ctx context.Context, m Message) error {
 	undeliverable := true
 	for i, sender := range senders {
 		err := s.contain(func() error {
+			if i == len(senders)-1 {
+				return sender.Send(ctx, m)
+			}
 			// One that hangs must leave time for those after it.
 			share, cancel := context.WithTimeout(ctx, remaining(ctx)/time.Duration(len(senders)-i))
 			defer cancel()

@@ -508,6 +508,34 @@ func TestStoppedDeliver(t *testing.T) {
 	})
 }
 
+// TestSettlesTogether ends the leases of a burst in few calls, and that of a
+// single message at once.
+func TestSettlesTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, nil)
+		h.courier.Start()
+		defer h.courier.Stop()
+		h.courier.pause = 0 // all are due at the same moment
+		began := time.Now()
+		h.mustStart(t, "jane@example.com")
+		synctest.Wait()
+		if len(h.store.settled) != 1 || !h.store.settled[0].at.Equal(began) {
+			t.Fatalf("settled %+v, begun at %v", h.store.settled, began)
+		}
+		const messages = 4 * maxSettled
+		for range messages {
+			h.mustStart(t, "jane@example.com")
+		}
+		time.Sleep(time.Second)
+		if n := len(h.store.settled); n != 1+messages || h.store.waiting() != 0 {
+			t.Fatalf("%d settled, %d in the outbox", n, h.store.waiting())
+		}
+		if h.store.settles > 1+6 {
+			t.Errorf("%d calls for %d messages", h.store.settles, messages)
+		}
+	})
+}
+
 // TestSettleIsTriedOn keeps a message from going out twice when the store is
 // away just after its delivery.
 func TestSettleIsTriedOn(t *testing.T) {

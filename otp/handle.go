@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 )
 
 // Shards is the number of shards that handles are spread over. It is part of
@@ -96,13 +95,16 @@ func (s *Service) newSessionID(h Handle) SessionID {
 
 // sharded puts a name's shard in front of it.
 func sharded(name string) string {
-	sum := sha256.Sum256([]byte(name))
-	return fmt.Sprintf("%02d%s", sum[0]%Shards, name)
+	return ShardOf(name) + name
 }
 
 // ShardOf returns the two digits of the shard that a record of this key
 // belongs to, 00 to 63.
-func ShardOf(key string) string { return sharded(key)[:2] }
+func ShardOf(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	shard := sum[0] % Shards
+	return string([]byte{'0' + shard/10, '0' + shard%10})
+}
 
 // Subject is the stable identifier of a person in a realm. It depends on no
 // key, so that it survives every rotation and every move: 22 characters of

@@ -70,9 +70,9 @@ func (s *countingStore) Claim(ctx context.Context, realms []string, limit int, l
 	return s.fakeStore.Claim(ctx, realms, limit, lease)
 }
 
-func (s *countingStore) Settle(ctx context.Context, l Lease, again time.Duration) error {
+func (s *countingStore) Settle(ctx context.Context, ends ...Settlement) error {
 	s.count("Settle")
-	return s.fakeStore.Settle(ctx, l, again)
+	return s.fakeStore.Settle(ctx, ends...)
 }
 
 func (s *countingStore) Renew(ctx context.Context, id SessionID, old []Tag, next Tag) (SessionRecord, error) {

@@ -15,6 +15,17 @@ const (
 	// settleGrace is how long after an outage of the store nothing is claimed:
 	// whoever delivered a message before it settles it first.
 	settleGrace = 4 * settlePause
+	// settleSpacing passes between two calls that settle, so that under load
+	// many leases end with one. It is as much longer that a message goes out
+	// twice where the process is killed.
+	settleSpacing = 5 * time.Millisecond
+	// maxSettled is how many leases one call ends: a store does nothing else
+	// meanwhile.
+	maxSettled = 32
+	// maxSettling is how many calls are under way at a time.
+	maxSettling = 4
+	// dueNow has a message be due at once.
+	dueNow = time.Millisecond
 )
 
 // unsettled are messages that this node was done with and could not settle at
@@ -47,46 +58,82 @@ func (u *unsettled) has(id string) bool {
 	return ok
 }
 
-// settle ends a lease. Where that fails it is tried on in the background: until
-// the lease is over, for a message that is due again; for one that is done,
-// until nobody would deliver it any more, since others may claim it once the
-// lease is over.
-func (c *Courier) settle(lease Lease, again time.Duration, logger *slog.Logger) {
-	if c.trySettle(lease, again) == nil {
+// settle ends a lease soon, together with others.
+func (c *Courier) settle(lease Lease, again time.Duration) {
+	c.settling <- Settlement{lease, again}
+}
+
+// settleAll ends leases as they come, until there are no more.
+func (c *Courier) settleAll() {
+	under := make(chan struct{}, maxSettling)
+	var last time.Time
+	for first := range c.settling {
+		batch := c.gather(first, last.Add(settleSpacing))
+		last = time.Now()
+		under <- struct{}{}
+		c.settlers.Go(func() {
+			c.settleTogether(batch)
+			<-under
+		})
+	}
+}
+
+// gather takes what there is to settle until a moment, or until it is enough
+// for one call.
+func (c *Courier) gather(first Settlement, until time.Time) []Settlement {
+	batch := []Settlement{first}
+	over := time.After(time.Until(until))
+	for len(batch) < maxSettled && (over != nil || len(c.settling) > 0) {
+		select {
+		case end, more := <-c.settling:
+			if !more {
+				return batch
+			}
+			batch = append(batch, end)
+		case <-over:
+			over = nil
+		}
+	}
+	return batch
+}
+
+// settleTogether ends leases. Where that fails each is tried on by itself, in
+// the background: until the lease is over, for a message that is due again; for
+// one that is done, until nobody would deliver it any more, since others may
+// claim it once the lease is over.
+func (c *Courier) settleTogether(batch []Settlement) {
+	if c.trySettle(batch...) == nil {
 		return
 	}
-	end := time.Now().Add(deliveryLease)
-	if again == 0 {
-		c.unsettled.add(lease)
-		end = lease.Expires
+	for _, end := range batch {
+		until := time.Now().Add(deliveryLease)
+		if end.Again == 0 {
+			c.unsettled.add(end.Lease)
+			until = end.Expires
+		}
+		c.settlers.Go(func() { c.settleUntil(end, until) })
 	}
-	c.running.Go(func() { c.settleUntil(lease, again, end, logger) })
 }
 
 // settleUntil tries to settle until a moment, or until the courier stops.
-func (c *Courier) settleUntil(lease Lease, again time.Duration, end time.Time, logger *slog.Logger) {
+func (c *Courier) settleUntil(end Settlement, until time.Time) {
 	for {
-		stopping := false
-		select {
-		case <-time.After(settlePause):
-		case <-c.stopping:
-			stopping = true
-		}
-		err := c.trySettle(lease, again)
+		stopping := !c.pauses(settlePause)
+		err := c.trySettle(end)
 		if err == nil {
 			return
 		}
-		if stopping || !time.Now().Before(end) {
-			logger.Error("message may be delivered again", slog.Any("error", err))
+		if stopping || !time.Now().Before(until) {
+			c.log(slog.LevelError, "message may be delivered again", end.Lease, slog.Any("error", err))
 			return
 		}
 	}
 }
 
-func (c *Courier) trySettle(lease Lease, again time.Duration) error {
+func (c *Courier) trySettle(ends ...Settlement) error {
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 	defer cancel()
-	return c.store.Settle(ctx, lease, again)
+	return c.store.Settle(ctx, ends...)
 }
 
 // resumes waits, after the store failed, until it answers again and those who

@@ -93,10 +93,10 @@ type Store interface {
 	// their lifetime, so that somebody can report them.
 	Claim(ctx context.Context, realms []string, limit int, lease time.Duration) ([]Lease, error)
 
-	// Settle ends a lease: the message leaves the outbox, or, with again
-	// above zero, is due after that time. Where the message was claimed
-	// anew since, the fence is stale and nothing happens.
-	Settle(ctx context.Context, l Lease, again time.Duration) error
+	// Settle ends leases. Where a message was claimed anew since, the fence
+	// is stale and nothing happens to it. After an error each may have ended
+	// or not; ending one again does no harm.
+	Settle(ctx context.Context, ends ...Settlement) error
 
 	// Renew replaces a session's refresh tag. It returns [ErrNoSession] where
 	// there is none or it was kept without a refresh tag, and [ErrReused],
@@ -187,6 +187,13 @@ type Lease struct {
 	Fence int64
 	// Expires is when the message is no longer worth delivering.
 	Expires time.Time
+}
+
+// Settlement is the end of a lease: the message leaves the outbox or, with
+// Again above zero, is due after that time.
+type Settlement struct {
+	Lease
+	Again time.Duration
 }
 
 // Guess is a presented code or link, as a store judges it.

@@ -28,6 +28,7 @@ type fakeStore struct {
 	renewals []renewCall
 	claims   []int
 	settled  []settleCall
+	settles  int // calls
 	unlocked []Handle
 
 	// result is what a start comes to, Accepted unless it says otherwise.
@@ -167,7 +168,7 @@ func (s *fakeStore) Claim(ctx context.Context, realms []string, limit int, lease
 	return leases, nil
 }
 
-func (s *fakeStore) Settle(ctx context.Context, l Lease, again time.Duration) error {
+func (s *fakeStore) Settle(ctx context.Context, ends ...Settlement) error {
 	if err := s.fails(ctx); err != nil {
 		return err
 	}
@@ -176,15 +177,18 @@ func (s *fakeStore) Settle(ctx context.Context, l Lease, again time.Duration) er
 	if s.settleErr != nil {
 		return s.settleErr
 	}
+	s.settles++
 	now := time.Now()
-	s.settled = append(s.settled, settleCall{l.ID, l.Fence, again, now})
-	entry := s.outbox[l.ID]
-	switch {
-	case entry == nil || entry.Fence != l.Fence:
-	case again > 0:
-		entry.until = now.Add(again)
-	default:
-		delete(s.outbox, l.ID)
+	for _, end := range ends {
+		s.settled = append(s.settled, settleCall{end.ID, end.Fence, end.Again, now})
+		entry := s.outbox[end.ID]
+		switch {
+		case entry == nil || entry.Fence != end.Fence:
+		case end.Again > 0:
+			entry.until = now.Add(end.Again)
+		default:
+			delete(s.outbox, end.ID)
+		}
 	}
 	return nil
 }

@@ -291,14 +291,16 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, api *wire.API, han
 	if s.OnAnswer != nil {
 		s.OnAnswer(r)
 	}
-	caller := s.Caller(r)
-	if caller.Trace == (wire.Trace{}) {
-		caller.Trace = wire.TraceOf(r)
-	}
+	r = wire.WithCaller(r, s.Caller(r))
 	wire.SetPrivate(w.Header())
 	recorder := &statusRecorder{ResponseWriter: w}
 	began := time.Now()
-	handle(recorder, wire.WithCaller(r, caller))
+	handle(recorder, r)
+	if !s.Logger.Enabled(r.Context(), slog.LevelInfo) {
+		return
+	}
+	caller := wire.CallerOf(r)
+	trace := caller.Trace()
 	s.Logger.Info("answered",
 		slog.String("api", api.Name),
 		slog.String("method", r.Method),
@@ -306,9 +308,9 @@ func (s *Site) answer(w http.ResponseWriter, r *http.Request, api *wire.API, han
 		slog.Int("status", cmp.Or(recorder.status, http.StatusOK)),
 		slog.Duration("duration", time.Since(began)),
 		slog.String("client_ip", caller.IP.String()),
-		slog.String("request_id", caller.RequestID),
-		slog.String("trace_id", caller.Trace.ID),
-		slog.String("span_id", caller.Trace.Span),
+		slog.String("request_id", caller.RequestID()),
+		slog.String("trace_id", trace.ID),
+		slog.String("span_id", trace.Span),
 	)
 }
 

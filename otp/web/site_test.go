@@ -115,7 +115,11 @@ func newHouse(t testing.TB, change func(one, two *wire.API)) *house {
 		Origin:    ownOrigin,
 		PagesPath: "/.otp",
 		Caller: func(*http.Request) wire.Caller {
-			return wire.Caller{IP: netip.MustParseAddr("192.0.2.1"), RequestID: "r1"}
+			return wire.Caller{
+				IP:        netip.MustParseAddr("192.0.2.1"),
+				RequestID: func() string { return "r1" },
+				Trace:     func() wire.Trace { return wire.Trace{} },
+			}
 		},
 		OnAnswer: func(*http.Request) { h.unlogged++ },
 		Logger:   slog.New(slog.NewTextHandler(&h.log, nil)),

@@ -57,7 +57,7 @@ func TestDurability(t *testing.T) {
 			"a settled message",
 			func(t *testing.T, s *Store) {
 				lease := otp.Lease{Envelope: *messageOf("alice"), Handle: "07alice", Fence: 1}
-				if err := s.Settle(t.Context(), lease, 0); err != nil {
+				if err := s.Settle(t.Context(), otp.Settlement{Lease: lease}); err != nil {
 					t.Fatal(err)
 				}
 			},

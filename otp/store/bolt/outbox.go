@@ -91,23 +91,30 @@ func (x *step) due(realms []string, limit int) ([]message, error) {
 }
 
 // Settle implements [otp.Store].
-func (s *Store) Settle(ctx context.Context, l otp.Lease, again time.Duration) error {
-	_, err := write(ctx, s, func(x *step) (struct{}, error) { return struct{}{}, x.settle(l, again) })
+func (s *Store) Settle(ctx context.Context, ends ...otp.Settlement) error {
+	_, err := write(ctx, s, func(x *step) (none struct{}, err error) {
+		for _, end := range ends {
+			if err := x.settle(end); err != nil {
+				return none, err
+			}
+		}
+		return none, nil
+	})
 	return err
 }
 
-func (x *step) settle(l otp.Lease, again time.Duration) error {
-	m, err := x.message([]byte(l.ID))
-	if err != nil || m == nil || m.Fence != l.Fence {
+func (x *step) settle(end otp.Settlement) error {
+	m, err := x.message([]byte(end.ID))
+	if err != nil || m == nil || m.Fence != end.Fence {
 		return err
 	}
-	if again <= 0 {
-		return x.dropMessage([]byte(l.ID))
+	if end.Again <= 0 {
+		return x.dropMessage([]byte(end.ID))
 	}
 	if err := x.removeDue(*m); err != nil {
 		return err
 	}
-	m.due = x.after(again)
+	m.due = x.after(end.Again)
 	return x.saveMessage(*m)
 }
 

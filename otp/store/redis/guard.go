@@ -20,13 +20,22 @@ func (l *link) guard(ctx context.Context, writes bool, send func(context.Context
 		return &unrun{l.health.domainError(err)}
 	}
 	began := time.Now()
-	bounded, cancel := context.WithTimeout(ctx, l.timeout)
+	bounded, cancel := within(ctx, l.timeout)
 	defer cancel()
 	err := send(bounded)
 	if !leftEarly(ctx, began, l.timeout) {
 		l.health.learn(began, err, false)
 	}
 	return l.health.domainError(err)
+}
+
+// within is [context.WithTimeout] for a context that mostly ends as soon by
+// itself.
+func within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= timeout {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, timeout)
 }
 
 // leftEarly reports whether the caller of what began at a time gave up before

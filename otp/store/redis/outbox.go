@@ -37,7 +37,7 @@ func decodeMessage(value string, l *otp.Lease) error {
 // none waits behind the others.
 func (s *Store) Claim(ctx context.Context, realms []string, limit int, lease time.Duration) ([]otp.Lease, error) {
 	l := s.current.Load()
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	ctx, cancel := within(ctx, l.timeout)
 	defer cancel()
 	spread, err := s.isSpread(ctx, l)
 	if err != nil {
@@ -128,9 +128,31 @@ func readLeases(answer any, realms []string) ([]otp.Lease, error) {
 }
 
 // Settle implements [otp.Store].
-func (s *Store) Settle(ctx context.Context, l otp.Lease, again time.Duration) error {
-	shard := l.Handle.Shard()
-	keys := []string{s.key(shard, "m", l.ID), s.key(shard, "q", l.Realm)}
-	_, err := s.run(ctx, s.scripts.settle, keys, l.ID, l.Fence, micros(again))
+func (s *Store) Settle(ctx context.Context, ends ...otp.Settlement) error {
+	l := s.current.Load()
+	ctx, cancel := within(ctx, l.timeout)
+	defer cancel()
+	spread, err := s.isSpread(ctx, l)
+	if err != nil {
+		return err
+	}
+	var commands []command
+	places := make(map[string]int) // of the shards' commands, where each needs its own
+	for _, end := range ends {
+		shard, reach := end.Handle.Shard(), ""
+		if spread {
+			reach = shard
+		}
+		place, found := places[reach]
+		if !found {
+			place = len(commands)
+			places[reach] = place
+			commands = append(commands, command{script: s.scripts.settle})
+		}
+		c := &commands[place]
+		c.keys = append(c.keys, s.key(shard, "m", end.ID), s.key(shard, "q", end.Realm))
+		c.args = append(c.args, end.ID, end.Fence, micros(end.Again))
+	}
+	_, err = s.runAlone(ctx, commands...)
 	return err
 }

@@ -38,7 +38,7 @@ type charged struct {
 
 func (s *Store) runCharged(ctx context.Context, op charged) (otp.Outcome, error) {
 	l := s.current.Load()
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	ctx, cancel := within(ctx, l.timeout)
 	defer cancel()
 	spread, err := s.isSpread(ctx, l)
 	if err != nil {
@@ -272,7 +272,7 @@ func (s *Store) giveBack(ctx context.Context, all []otp.Charge) {
 // on a Cluster each by itself. It returns the answers of all.
 func (s *Store) everywhere(ctx context.Context, script *goredis.Script, keys []string, args ...any) ([]any, error) {
 	l := s.current.Load()
-	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	ctx, cancel := within(ctx, l.timeout)
 	defer cancel()
 	spread, err := s.isSpread(ctx, l)
 	if err != nil {

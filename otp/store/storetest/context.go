@@ -43,7 +43,7 @@ func (t *trial) wantUnavailable(ctx context.Context) {
 			return err
 		},
 		"Settle": func() error {
-			return t.store.Settle(ctx, otp.Lease{Envelope: *message, Handle: alice.handle, Fence: 1}, 0)
+			return t.store.Settle(ctx, otp.Settlement{Lease: otp.Lease{Envelope: *message, Handle: alice.handle, Fence: 1}})
 		},
 		"Renew": func() error {
 			_, err := t.store.Renew(ctx, session.ID, []otp.Tag{session.Refresh}, tag("next"))

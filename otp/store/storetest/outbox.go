@@ -110,6 +110,50 @@ var outboxPromises = []promise{
 		t.advance(time.Minute)
 		t.wantClaimed(0, "r")
 	}},
+	{"many are settled at once, each as it is to be", func(t *trial) {
+		for i := range 40 { // in all of the shards
+			t.queued(fmt.Sprint("p", i), newMessage("r"+fmt.Sprint(i%3)))
+		}
+		t.advance(time.Minute)
+		leases := t.claim("r0", "r1", "r2")
+		if len(leases) != 40 {
+			t.Fatalf("claimed %d messages, want 40", len(leases))
+		}
+		ends := make([]otp.Settlement, len(leases))
+		later := make(map[string]bool)
+		for i, l := range leases {
+			ends[i].Lease = l
+			switch i % 4 {
+			case 0:
+				ends[i].Again = 2 * time.Second
+				later[l.ID] = true
+			case 1:
+				ends[i].Fence-- // another's lease: nothing happens
+			}
+		}
+		for range 2 { // a second time does no harm
+			if err := t.store.Settle(t.Context(), ends...); err != nil {
+				t.Fatalf("settle: %v", err)
+			}
+		}
+		t.advance(2*time.Second + margin)
+		for _, l := range t.claim("r0", "r1", "r2") {
+			if !later[l.ID] {
+				t.Fatalf("message %s is due", l.ID)
+			}
+			delete(later, l.ID)
+		}
+		if len(later) != 0 {
+			t.Fatalf("%d messages aren't due", len(later))
+		}
+		t.advance(claimLease + margin)
+		t.wantClaimed(20, "r0", "r1", "r2")
+	}},
+	{"settling none does nothing", func(t *trial) {
+		if err := t.store.Settle(t.Context()); err != nil {
+			t.Fatalf("settle: %v", err)
+		}
+	}},
 	{"only the realms asked for are claimed", func(t *trial) {
 		for _, realm := range []string{"a", "ab", "b", "a/b", "a:b", "", "c.example.com:8080"} {
 			t.queued("alice "+realm, newMessage(realm))
@@ -233,7 +277,7 @@ func (t *trial) wantClaimed(n int, realms ...string) {
 
 func (t *trial) settle(l otp.Lease, again time.Duration) {
 	t.Helper()
-	if err := t.store.Settle(t.Context(), l, again); err != nil {
+	if err := t.store.Settle(t.Context(), otp.Settlement{Lease: l, Again: again}); err != nil {
 		t.Fatalf("settle: %v", err)
 	}
 }

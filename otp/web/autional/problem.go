@@ -61,6 +61,7 @@ func (d *dialect) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 func (d *dialect) problem(r *http.Request, k *kind, err error) problem {
 	caller := wire.CallerOf(r)
+	trace := caller.Trace()
 	p := problem{
 		Type:       d.typeOf(k),
 		Title:      k.title,
@@ -70,9 +71,9 @@ func (d *dialect) problem(r *http.Request, k *kind, err error) problem {
 		Code:       k.code,
 		I18nKey:    k.i18nKey(),
 		I18nArgs:   map[string]any{},
-		RequestID:  "req_" + caller.RequestID,
-		TraceID:    caller.Trace.Traceparent(),
-		SpanID:     caller.Trace.Span,
+		RequestID:  "req_" + caller.RequestID(),
+		TraceID:    trace.Traceparent(),
+		SpanID:     trace.Span,
 		Service:    d.ServiceName,
 		Timestamp:  d.now(),
 		RetryAfter: otp.RetryAfter(err),

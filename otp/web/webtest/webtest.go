@@ -198,9 +198,11 @@ func (s *Site) config(o Options) otp.Config {
 }
 
 func (s *Site) caller(*http.Request) wire.Caller {
+	id := strconv.FormatInt(s.requests.Add(1), 10)
 	return wire.Caller{
 		IP:        netip.MustParseAddr("192.0.2.1"),
-		RequestID: strconv.FormatInt(s.requests.Add(1), 10),
+		RequestID: func() string { return id },
+		Trace:     func() wire.Trace { return wire.Trace{} },
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"sync"
 )
 
 // Caller is what the server in front knows of a request's sender.
@@ -13,23 +14,34 @@ type Caller struct {
 	// IP is the client's address as the server trusts it; invalid where it
 	// has none.
 	IP netip.Addr
-	// RequestID is unique to the request.
-	RequestID string
-	// Trace is the one that the request belongs to. The site fills it in where
-	// the server leaves it open.
-	Trace Trace
+	// RequestID returns what is unique to the request, always the same. It is
+	// made when it is asked for: mostly nobody does.
+	RequestID func() string
+	// Trace returns the one that the request belongs to, or none, likewise.
+	Trace func() Trace
 }
 
 type callerKey struct{}
 
-// WithCaller returns the request with its caller attached.
+// WithCaller returns the request with its caller attached. Where that has no
+// trace it gets the one that the request came with, or a new one.
 func WithCaller(r *http.Request, c Caller) *http.Request {
+	known := c.Trace
+	c.Trace = sync.OnceValue(func() Trace {
+		if t := known(); t != (Trace{}) {
+			return t
+		}
+		return TraceOf(r)
+	})
 	return r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
 }
 
 // CallerOf returns the caller attached to a request.
 func CallerOf(r *http.Request) Caller {
-	c, _ := r.Context().Value(callerKey{}).(Caller)
+	c, attached := r.Context().Value(callerKey{}).(Caller)
+	if !attached {
+		return Caller{RequestID: func() string { return "" }, Trace: func() Trace { return Trace{} }}
+	}
 	return c
 }
 

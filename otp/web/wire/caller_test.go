@@ -43,12 +43,22 @@ func TestCaller(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/x", nil)
 	r.RemoteAddr = "192.0.2.99:1"
 	r.Header.Set("X-Forwarded-For", "192.0.2.98")
-	if c := CallerOf(r); c.IP.IsValid() || c.RequestID != "" {
+	if c := CallerOf(r); c.IP.IsValid() || c.RequestID() != "" || c.Trace() != (Trace{}) {
 		t.Errorf("nobody has told: %+v", c)
 	}
-	want := Caller{IP: netip.MustParseAddr("192.0.2.1"), RequestID: "r1"}
-	if c := CallerOf(WithCaller(r, want)); c != want {
-		t.Errorf("%+v", c)
+	told := Trace{ID: strings.Repeat("a", 32), Span: strings.Repeat("b", 16), Flags: "01"}
+	for _, trace := range []Trace{told, {}} {
+		c := CallerOf(WithCaller(r, Caller{
+			IP:        netip.MustParseAddr("192.0.2.1"),
+			RequestID: func() string { return "r1" },
+			Trace:     func() Trace { return trace },
+		}))
+		if c.IP != netip.MustParseAddr("192.0.2.1") || c.RequestID() != "r1" {
+			t.Errorf("%v, %q", c.IP, c.RequestID())
+		}
+		if got := c.Trace(); got == (Trace{}) || got != c.Trace() || trace == told && got != told {
+			t.Errorf("told %v, the trace is %v, then %v", trace, got, c.Trace())
+		}
 	}
 }
 

@@ -26,8 +26,8 @@ func LogDefect(logger *slog.Logger, api string, r *http.Request, err error) {
 	logger.Error("request failed",
 		slog.String("api", api),
 		slog.String("path", r.URL.Path),
-		slog.String("request_id", CallerOf(r).RequestID),
-		slog.String("trace_id", CallerOf(r).Trace.ID),
+		slog.String("request_id", CallerOf(r).RequestID()),
+		slog.String("trace_id", CallerOf(r).Trace().ID),
 		slog.Any("error", err),
 	)
 }

@@ -30,7 +30,10 @@ func TestOrFail(t *testing.T) {
 func TestLogDefect(t *testing.T) {
 	var log bytes.Buffer
 	r := httptest.NewRequest(http.MethodGet, "/link?token=secret", nil)
-	LogDefect(slog.New(slog.NewTextHandler(&log, nil)), "portal", WithCaller(r, Caller{RequestID: "r1"}), errors.New("disk"))
+	LogDefect(slog.New(slog.NewTextHandler(&log, nil)), "portal", WithCaller(r, Caller{
+		RequestID: func() string { return "r1" },
+		Trace:     func() Trace { return Trace{} },
+	}), errors.New("disk"))
 	for _, want := range []string{"level=ERROR", "api=portal", "path=/link ", "request_id=r1", "error=disk"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("log lacks %q: %s", want, log.String())

@@ -66,70 +66,71 @@ func parseObject(body []byte) (Object, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
-	value, err := parseValue(d, 0)
-	if err != nil {
+	var object Object
+	if err := d.Decode(&object); err != nil || object == nil {
 		return nil, ErrMalformed
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return nil, ErrMalformed
 	}
-	object, ok := value.(Object)
-	if !ok {
+	if members, ok := object.check(0); !ok || members != countMembers(body) {
 		return nil, ErrMalformed
 	}
 	return object, nil
 }
 
-func parseValue(d *json.Decoder, depth int) (any, error) {
-	token, err := d.Token()
-	if err != nil {
-		return nil, err
+// countMembers counts the members of all objects in a JSON text.
+func countMembers(text []byte) (members int) {
+	inString := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			inString = !inString
+		case inString && c == '\\':
+			i++ // what follows ends no string
+		case !inString && c == ':':
+			members++
+		}
 	}
+	return members
+}
+
+// check makes nested objects Objects and counts all members. ok is false where
+// something isn't text, or is nested too deeply.
+func (o Object) check(depth int) (members int, ok bool) {
+	for key, value := range o {
+		value, more, ok := checkValue(value, depth+1)
+		if !ok || !validText(key) {
+			return 0, false
+		}
+		o[key] = value
+		members += 1 + more
+	}
+	return members, true
+}
+
+func checkValue(value any, depth int) (checked any, members int, ok bool) {
 	if depth > maxDepth {
-		return nil, ErrMalformed
+		return nil, 0, false
 	}
-	switch token {
-	case json.Delim('{'):
-		return parseMembers(d, depth)
-	case json.Delim('['):
-		return parseElements(d, depth)
-	}
-	if text, ok := token.(string); ok && !validText(text) {
-		return nil, ErrMalformed
-	}
-	return token, nil
-}
-
-func parseMembers(d *json.Decoder, depth int) (any, error) {
-	object := make(Object)
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return nil, err
+	switch value := value.(type) {
+	case string:
+		return value, 0, validText(value)
+	case map[string]any:
+		members, ok = Object(value).check(depth)
+		return Object(value), members, ok
+	case []any:
+		for i, element := range value {
+			element, more, ok := checkValue(element, depth+1)
+			if !ok {
+				return nil, 0, false
+			}
+			value[i] = element
+			members += more
 		}
-		key, ok := token.(string)
-		if _, twice := object[key]; twice || !ok || !validText(key) {
-			return nil, ErrMalformed
-		}
-		if object[key], err = parseValue(d, depth+1); err != nil {
-			return nil, err
-		}
+		return value, members, true
 	}
-	_, err := d.Token()
-	return object, err
-}
-
-func parseElements(d *json.Decoder, depth int) (any, error) {
-	elements := []any{}
-	for d.More() {
-		element, err := parseValue(d, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		elements = append(elements, element)
-	}
-	_, err := d.Token()
-	return elements, err
+	return value, 0, true
 }
 
 // validText refuses what encoding/json puts in place of a lone surrogate, and
