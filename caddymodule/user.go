@@ -27,15 +27,14 @@ var userPlaceholders = map[string]gate.Fact{
 	userPrefix + "mfa":     gate.MFA,
 }
 
-// setUser tells Caddy who makes a request that passes; of nobody, the zero
-// Session, each placeholder is empty: Caddy passes on literally what it
-// doesn't know. What a handler behind us sets, such as basic_auth, comes
-// before ours.
-func setUser(r *http.Request, x otp.Session) {
+// setUser tells Caddy who makes a request that passes; of nobody, nil, each
+// placeholder is empty: Caddy passes on literally what it doesn't know. What a
+// handler behind us sets, such as basic_auth, comes before ours.
+func setUser(r *http.Request, x *otp.Session) {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	switch {
 	case !ok:
-	case x.ID == "":
+	case x == nil:
 		repl.Map(nobody)
 	default:
 		repl.DeleteByPrefix(userPrefix) // of who was known before us: no request is two people's
@@ -43,7 +42,7 @@ func setUser(r *http.Request, x otp.Session) {
 	}
 }
 
-func somebody(x otp.Session) caddy.ReplacerFunc {
+func somebody(x *otp.Session) caddy.ReplacerFunc {
 	return func(key string) (any, bool) {
 		fact, known := userPlaceholders[key]
 		return fact.Of(x), known

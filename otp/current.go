@@ -68,28 +68,48 @@ func (s *Service) isOffered(a Address) bool {
 // were when it last could. It vouches for nobody either whom it never told of:
 // of a session that another site of the realm opened it can't be told then.
 func (s *Service) Current(ctx context.Context, x Session) (Session, error) {
-	x, err := s.CurrentOrPending(ctx, x)
-	if err == nil && x.Pending {
-		return Session{}, ErrPending
-	}
-	return x, err
+	return copied(s.Check(ctx, &x))
 }
 
 // CurrentOrPending is [Service.Current] for what a session may be used for
 // before its second factor is proved.
 func (s *Service) CurrentOrPending(ctx context.Context, x Session) (Session, error) {
-	if !time.Now().Before(x.Expires) {
-		return Session{}, ErrNoSession
+	return copied(s.check(ctx, &x))
+}
+
+// Check is [Service.Current] without a copy, for what is asked at every request:
+// it doesn't change the session, which may be shared, and returns it where that
+// is as it was.
+func (s *Service) Check(ctx context.Context, x *Session) (*Session, error) {
+	x, err := s.check(ctx, x)
+	if err == nil && x.Pending {
+		return nil, ErrPending
 	}
-	if !s.watch.Fresh(ctx) {
-		return Session{}, &RetryError{Err: ErrUnavailable, After: defaultRetryWait}
+	return x, err
+}
+
+func copied(x *Session, err error) (Session, error) {
+	if err != nil {
+		return Session{}, err
+	}
+	return *x, nil
+}
+
+// check is Check for sessions that may be pending.
+func (s *Service) check(ctx context.Context, x *Session) (*Session, error) {
+	now := time.Now()
+	if !now.Before(x.Expires) {
+		return nil, ErrNoSession
+	}
+	if !s.watch.freshAt(ctx, now) {
+		return nil, &RetryError{Err: ErrUnavailable, After: defaultRetryWait}
 	}
 	if s.watch.Revoked(x.ID, x.Owner, x.Created) {
-		return Session{}, ErrNoSession
+		return nil, ErrNoSession
 	}
 	refusal := ""
 	if s.directory == nil {
-		x.Person, x.Directory = Person{}, ""
+		x = x.as(Person{}, "")
 	} else {
 		p, err := s.directory.Find(ctx, x.Address)
 		switch {
@@ -98,9 +118,9 @@ func (s *Service) CurrentOrPending(ctx context.Context, x Session) (Session, err
 		case err == nil && !p.isOf(x.Tenant):
 			refusal = "tenant"
 		case err == nil:
-			x.Person, x.Directory = p, s.directoryName
+			x = x.as(p, s.directoryName)
 		case x.Directory != s.directoryName:
-			return Session{}, directoryUnavailable(err)
+			return nil, directoryUnavailable(err)
 		}
 	}
 	if refusal == "" {
@@ -109,9 +129,20 @@ func (s *Service) CurrentOrPending(ctx context.Context, x Session) (Session, err
 	if refusal == "" {
 		return x, nil
 	}
-	if s.refused.first(string(x.ID), time.Now()) {
+	if s.refused.first(string(x.ID), now) {
 		s.logger.Info("session is refused", slog.String("because_of", refusal),
 			slog.String("subject", x.Subject), slog.String("realm", s.realm), slog.String("site", s.host()))
 	}
-	return Session{}, ErrNoSession
+	return nil, ErrNoSession
+}
+
+// as returns the session with what a directory says of its person: a copy,
+// unless there is nothing to say.
+func (x *Session) as(p Person, directory string) *Session {
+	if directory == "" && x.Directory == "" && x.Person.isZero() {
+		return x
+	}
+	told := *x
+	told.Person, told.Directory = p, directory
+	return &told
 }

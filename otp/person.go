@@ -56,6 +56,11 @@ func (p Person) Main(c Channel) Address {
 	return Address{}
 }
 
+// isZero reports whether nothing is known.
+func (p *Person) isZero() bool {
+	return p.Subject == "" && p.Addresses == nil && p.Groups == nil && p.Tenants == nil && !p.MFA
+}
+
 // InAny reports whether the person is in one of the groups.
 func (p Person) InAny(groups []string) bool {
 	return slices.ContainsFunc(groups, func(g string) bool { return slices.Contains(p.Groups, g) })

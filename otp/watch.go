@@ -189,14 +189,16 @@ func forgetPast[K comparable](entries map[K]revoked, now time.Time) {
 
 // Fresh reports whether the watch has heard from the store within the last
 // minute. Where it never has, it asks now, bounded by ctx and its timeout.
-func (w *Watch) Fresh(ctx context.Context) bool {
+func (w *Watch) Fresh(ctx context.Context) bool { return w.freshAt(ctx, time.Now()) }
+
+func (w *Watch) freshAt(ctx context.Context, now time.Time) bool {
 	news := w.lastNews()
 	if news.IsZero() {
 		ctx, cancel := context.WithTimeout(ctx, time.Duration(w.timeout.Load()))
 		defer cancel()
 		return w.firstCatchUp(ctx)
 	}
-	return time.Since(news) < staleAfter
+	return now.Sub(news) < staleAfter
 }
 
 // firstCatchUp asks unless another caller has just done so: the many requests

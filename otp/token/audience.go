@@ -17,20 +17,20 @@ func (i *Issuer) AuthenticateFor(ctx context.Context, raw string, audiences ...s
 	if err != nil {
 		return otp.Session{}, err
 	}
-	return i.service.Current(ctx, x)
+	return i.service.Current(ctx, *x)
 }
 
 // parseFor is [Issuer.ParseAccess] for tokens with an audience that is taken,
 // and that haven't expired. Others are [ErrInvalid] (RFC 7519 §4.1.3).
-func (i *Issuer) parseFor(ctx context.Context, raw string, takes func(audience string) bool) (otp.Session, error) {
+func (i *Issuer) parseFor(ctx context.Context, raw string, takes func(audience string) bool) (*otp.Session, error) {
 	t, err := i.parseAccess(ctx, raw)
 	switch {
 	case err != nil:
-		return otp.Session{}, err
+		return nil, err
 	case !isFor(t.audience, takes):
-		return otp.Session{}, ErrInvalid
+		return nil, ErrInvalid
 	}
-	return t.session, nil
+	return &t.session, nil
 }
 
 // serves reports whether a token for an audience opens the site: it names one

@@ -55,7 +55,7 @@ type Issuer struct {
 	// verified are access tokens whose signature, issuer and seal were found
 	// good, which cost more to look at than all the rest of a request. The
 	// realm's key is the same for as long as an issuer lives.
-	verified lately[accessToken]
+	verified lately[*accessToken]
 	now      func() time.Time
 }
 
@@ -193,11 +193,21 @@ func (i *Issuer) signWith(key jose.SigningKey, options *jose.SignerOptions, clai
 // has ended before, [otp.ErrPending] where its second factor is yet to be
 // proved, or an error of the store.
 func (i *Issuer) Authenticate(ctx context.Context, raw string) (otp.Session, error) {
-	x, err := i.parseFor(ctx, raw, i.serves)
+	x, err := i.Check(ctx, raw)
 	if err != nil {
 		return otp.Session{}, err
 	}
-	return i.service.Current(ctx, x)
+	return *x, nil
+}
+
+// Check is [Issuer.Authenticate] without a copy: others may have the same
+// session, and nobody changes it.
+func (i *Issuer) Check(ctx context.Context, raw string) (*otp.Session, error) {
+	x, err := i.parseFor(ctx, raw, i.serves)
+	if err != nil {
+		return nil, err
+	}
+	return i.service.Check(ctx, x)
 }
 
 // AuthenticateOrPending is [Issuer.Authenticate] for what a session may be used
@@ -207,7 +217,7 @@ func (i *Issuer) AuthenticateOrPending(ctx context.Context, raw string) (otp.Ses
 	if err != nil {
 		return otp.Session{}, err
 	}
-	return i.service.CurrentOrPending(ctx, x)
+	return i.service.CurrentOrPending(ctx, *x)
 }
 
 // Issued reports whether a bearer token is an access token of this realm,
@@ -244,6 +254,9 @@ func (i *Issuer) Names(raw string) bool {
 // is for: that tells whose token it is, and what to revoke, and opens nothing.
 func (i *Issuer) ParseAccess(ctx context.Context, raw string) (otp.Session, error) {
 	t, err := i.parseAccess(ctx, raw)
+	if t == nil {
+		return otp.Session{}, err
+	}
 	return t.session, err
 }
 
@@ -255,21 +268,22 @@ type accessToken struct {
 	expires  time.Time
 }
 
-// parseAccess is ParseAccess, and tells more of the token.
-func (i *Issuer) parseAccess(ctx context.Context, raw string) (accessToken, error) {
+// parseAccess is ParseAccess, and tells more of the token; nothing of one that
+// is invalid. What it returns is shared.
+func (i *Issuer) parseAccess(ctx context.Context, raw string) (*accessToken, error) {
 	if t, known := i.verified.get(raw); known {
 		return t, i.expired(t.expires)
 	}
 	claims, err := i.Parse(ctx, Access, raw)
 	if err != nil && !errors.Is(err, ErrExpired) {
-		return accessToken{}, err
+		return nil, err
 	}
 	text, _ := claims[sessionClaim].(string)
 	x, _, _, openErr := i.sealed.open(text)
 	if openErr != nil {
-		return accessToken{}, openErr
+		return nil, openErr
 	}
-	t := accessToken{session: x, audience: claims["aud"], expires: expiryOf(claims)}
+	t := &accessToken{session: x, audience: claims["aud"], expires: expiryOf(claims)}
 	if err == nil {
 		i.verified.put(strings.Clone(raw), t)
 	}

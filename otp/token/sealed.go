@@ -20,7 +20,7 @@ var ErrInvalid = errors.New("not a token of this site")
 type Sealed struct {
 	sealer *otp.Sealer
 	realm  string
-	opened lately[openedSession]
+	opened lately[*openedSession]
 }
 
 type openedSession struct {
@@ -104,14 +104,25 @@ func appendText(b []byte, text string) []byte {
 // Open returns what was sealed, or [ErrInvalid]. It doesn't judge the times.
 // current is false where the newest secret didn't seal it.
 func (s *Sealed) Open(text string) (x otp.Session, seen time.Time, current bool, err error) {
-	if o, known := s.opened.get(text); known {
-		return o.session, o.seen, o.current, nil
+	shared, seen, current, err := s.OpenShared(text)
+	if err != nil {
+		return x, seen, current, err
 	}
-	x, seen, current, err = s.open(text)
-	if err == nil {
-		s.opened.put(strings.Clone(text), openedSession{x, seen, current})
+	return *shared, seen, current, nil
+}
+
+// OpenShared is [Sealed.Open] without a copy: others may have the same session,
+// and nobody changes it.
+func (s *Sealed) OpenShared(text string) (x *otp.Session, seen time.Time, current bool, err error) {
+	o, known := s.opened.get(text)
+	if !known {
+		o = new(openedSession)
+		if o.session, o.seen, o.current, err = s.open(text); err != nil {
+			return nil, time.Time{}, false, err
+		}
+		s.opened.put(strings.Clone(text), o)
 	}
-	return x, seen, current, err
+	return &o.session, o.seen, o.current, nil
 }
 
 // open is Open for texts that don't come again.

@@ -54,7 +54,7 @@ func newAssertions(issuer *token.Issuer, audience string) *assertions {
 
 // of returns an assertion of a session: one that was signed lately and says
 // the same, or a new one. The error is that of [token.Issuer.Sign].
-func (a *assertions) of(ctx context.Context, x otp.Session) (string, error) {
+func (a *assertions) of(ctx context.Context, x *otp.Session) (string, error) {
 	if err := a.issuer.Prepare(ctx); err != nil { // with a store that hangs nobody waits below
 		return "", err
 	}
@@ -78,7 +78,7 @@ func (a *assertions) of(ctx context.Context, x otp.Session) (string, error) {
 	return raw, nil
 }
 
-func (a *assertions) claims(x otp.Session, says [len(asserted)]string, expires time.Time) map[string]any {
+func (a *assertions) claims(x *otp.Session, says [len(asserted)]string, expires time.Time) map[string]any {
 	claims := map[string]any{"aud": a.audience, "exp": expires.Unix()}
 	for i, fact := range asserted {
 		switch {
@@ -114,7 +114,7 @@ func (a *assertions) last(id otp.SessionID) *assertion {
 
 // tell says in headers who is signed in. Where there should be an assertion
 // and none can be signed, it tells nothing and returns why.
-func (g *Gate) tell(ctx context.Context, h http.Header, x otp.Session) error {
+func (g *Gate) tell(ctx context.Context, h http.Header, x *otp.Session) error {
 	if g.assertions != nil {
 		raw, err := g.assertions.of(ctx, x)
 		if err != nil {

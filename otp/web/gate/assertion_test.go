@@ -150,7 +150,7 @@ func TestAssertionIsReused(t *testing.T) {
 		h := newHouse(t, asserting)
 		jane := session(t, "jane@example.com")
 		of := func(x otp.Session) string {
-			raw, err := h.assertions.of(t.Context(), x)
+			raw, err := h.assertions.of(t.Context(), &x)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,7 +195,7 @@ func TestAssertionsAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range got {
 		wg.Go(func() {
-			raw, err := h.assertions.of(t.Context(), jane)
+			raw, err := h.assertions.of(t.Context(), &jane)
 			if err != nil {
 				t.Error(err)
 			}

@@ -72,41 +72,51 @@ func (c *SessionCookie) cookie(value string) *http.Cookie {
 
 // read returns the session in a request's cookie if it holds by its own
 // times, and whether it should be set anew: a quarter of its idle time is
-// over, or it was sealed under an older secret.
-func (c *SessionCookie) read(r *http.Request) (x otp.Session, renew, ok bool) {
+// over, or it was sealed under an older secret. The session is shared.
+func (c *SessionCookie) read(r *http.Request) (x *otp.Session, renew, ok bool) {
 	x, seen, current, ok := c.open(r)
-	if !ok || c.isOver(x, seen) {
-		return x, false, false
+	if !ok {
+		return nil, false, false
 	}
-	return x, !current || c.Idle > 0 && c.Now().Sub(seen) >= c.Idle/4, true
+	now := c.Now()
+	if c.isOver(x, seen, now) {
+		return nil, false, false
+	}
+	return x, !current || c.Idle > 0 && now.Sub(seen) >= c.Idle/4, true
 }
 
 // Held returns the session in a request's cookie if it holds by its own times.
 // Whether it was ended before them isn't asked: that is for [Gate.Identify].
 func (c *SessionCookie) Held(r *http.Request) (x otp.Session, ok bool) {
-	x, _, ok = c.read(r)
-	return x, ok
+	held, _, ok := c.read(r)
+	if !ok {
+		return x, false
+	}
+	return *held, true
 }
 
 // readOver returns the session in a request's cookie if it is over by its own
 // times.
 func (c *SessionCookie) readOver(r *http.Request) (x otp.Session, ok bool) {
-	x, seen, _, ok := c.open(r)
-	return x, ok && c.isOver(x, seen)
+	over, seen, _, ok := c.open(r)
+	if !ok || !c.isOver(over, seen, c.Now()) {
+		return x, false
+	}
+	return *over, true
 }
 
-// open returns the session in a request's cookie, whether or not it holds.
-func (c *SessionCookie) open(r *http.Request) (x otp.Session, seen time.Time, current, ok bool) {
+// open returns the session in a request's cookie, whether or not it holds. It is
+// shared.
+func (c *SessionCookie) open(r *http.Request) (x *otp.Session, seen time.Time, current, ok bool) {
 	value, ok := wire.SoleCookie(r, c.Name)
 	if !ok {
-		return x, seen, false, false
+		return nil, seen, false, false
 	}
-	x, seen, current, err := c.Sealed.Open(value)
+	x, seen, current, err := c.Sealed.OpenShared(value)
 	return x, seen, current, err == nil
 }
 
-func (c *SessionCookie) isOver(x otp.Session, seen time.Time) bool {
-	now := c.Now()
+func (c *SessionCookie) isOver(x *otp.Session, seen, now time.Time) bool {
 	return !now.Before(x.Expires) || c.Idle > 0 && now.Sub(seen) >= c.Idle
 }
 

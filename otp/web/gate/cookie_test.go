@@ -101,7 +101,7 @@ func TestCookieTimes(t *testing.T) {
 		if err != nil || cookie.Name != "__Host-otp" || !cookie.HttpOnly || !cookie.Secure {
 			t.Fatalf("%s: %v, %v", tc.name, cookie, err)
 		}
-		x, seen, current, err := h.Cookie.Sealed.Open(cookie.Value)
+		x, seen, current, err := h.Cookie.Sealed.OpenShared(cookie.Value)
 		if err != nil || !current || !x.Expires.Equal(jane.Expires.Truncate(time.Millisecond)) || h.Cookie.Now().Sub(seen) > time.Minute {
 			t.Errorf("%s: %+v seen %v, %v", tc.name, x, seen, err)
 		}

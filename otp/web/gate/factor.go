@@ -13,7 +13,7 @@ import (
 // hasFactor reports whether a session has the second factor that is needed: by
 // the path's rule, recently enough; or because it is demanded of the session
 // wherever one is needed.
-func (n Need) hasFactor(x otp.Session, demanded bool, now time.Time) bool {
+func (n Need) hasFactor(x *otp.Session, demanded bool, now time.Time) bool {
 	switch {
 	case !n.SecondFactor && !(n.Session && demanded):
 		return true
@@ -25,15 +25,15 @@ func (n Need) hasFactor(x otp.Session, demanded bool, now time.Time) bool {
 
 // hasFactor is [Need.hasFactor], where the directory, the site or the person's
 // own choice demands the factor.
-func (g *Gate) hasFactor(n Need, x otp.Session) bool {
-	return n.hasFactor(x, x.Person.MFA || g.Service.DemandsFactor(x), g.Cookie.Now())
+func (g *Gate) hasFactor(n Need, x *otp.Session) bool {
+	return n.hasFactor(x, x.Person.MFA || g.Service.DemandsFactor(*x), g.Cookie.Now())
 }
 
 // countsForNothing reports whether a session lacks the second factor without
 // which it is nobody's on open paths too: an app that everybody reaches goes by
 // who is signed in.
-func (g *Gate) countsForNothing(x otp.Session) bool {
-	return x.MFA.IsZero() && g.Service.DemandsFactor(x)
+func (g *Gate) countsForNothing(x *otp.Session) bool {
+	return x.MFA.IsZero() && g.Service.DemandsFactor(*x)
 }
 
 // refusePending answers a program whose session's second factor is yet to be
@@ -47,7 +47,7 @@ func (g *Gate) refusePending(w http.ResponseWriter) {
 // HasFactor reports whether a session has the second factor that may be
 // demanded of it wherever a session is needed.
 func (g *Gate) HasFactor(x otp.Session) bool {
-	return g.hasFactor(Need{Session: true}, x)
+	return g.hasFactor(Need{Session: true}, &x)
 }
 
 const factorNeeded = "a second factor is needed"

@@ -307,7 +307,7 @@ func (f *Forms) confirmation(r *http.Request) (secret string, form Form, ok bool
 // replay turns a request that confirms a form into the request that posts it,
 // for the person of a session. It leaves all others as they are. It returns the
 // ErrForm errors, or [wire.ErrEarlyData].
-func (f *Forms) replay(r *http.Request, x otp.Session) error {
+func (f *Forms) replay(r *http.Request, x *otp.Session) error {
 	secret, form, ok := f.confirmation(r)
 	switch {
 	case !ok:
@@ -317,7 +317,7 @@ func (f *Forms) replay(r *http.Request, x otp.Session) error {
 	case subtle.ConstantTimeCompare([]byte(secret), []byte(form.Secret)) != 1, form.URI != r.URL.RequestURI():
 		return ErrFormGone
 	}
-	if err := f.Check(form, x); err != nil {
+	if err := f.Check(form, *x); err != nil {
 		return err
 	}
 	body, err := f.bodies.Take(r.Context(), form.Slot, form.Secret)

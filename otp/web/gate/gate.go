@@ -47,9 +47,9 @@ type Config struct {
 	// somebody else ([wire.ErrForbidden]). Programs get problem details, and
 	// so do browsers where it is nil.
 	FailPage func(http.ResponseWriter, *http.Request, error)
-	// OnIdentity is told who makes a request that passes; the zero Session is
-	// nobody. It may be nil.
-	OnIdentity func(r *http.Request, x otp.Session)
+	// OnIdentity is told who makes a request that passes; nil is nobody. The
+	// session is shared: it mustn't be changed. OnIdentity may be nil.
+	OnIdentity func(r *http.Request, x *otp.Session)
 	// OnDecision is told once of each request for the app what becomes of it,
 	// before it passes. It returns at once. It may be nil.
 	OnDecision func(Decision)
@@ -111,7 +111,7 @@ func (g *Gate) Serve(w http.ResponseWriter, r *http.Request, next Next) error {
 	}
 	if visitor.SignedIn() {
 		switch {
-		case !need.admits(visitor.Session.Person):
+		case !need.admits(&visitor.Session.Person):
 			g.decided(Forbidden)
 			g.forbid(w, r)
 			return nil
@@ -211,8 +211,8 @@ func (g *Gate) isOurCookie(name, value string) bool {
 
 // Visitor is who makes a request.
 type Visitor struct {
-	// Session is the visitor's, or the zero Session.
-	Session otp.Session
+	// Session is the visitor's, or nil. It is shared: nobody changes it.
+	Session *otp.Session
 	// Bearer is true where an access token proved it, not the session cookie.
 	Bearer bool
 
@@ -223,7 +223,7 @@ type Visitor struct {
 }
 
 // SignedIn reports whether the visitor has a session.
-func (v Visitor) SignedIn() bool { return v.Session.ID != "" }
+func (v Visitor) SignedIn() bool { return v.Session != nil }
 
 // Identify returns who makes a request: by a bearer token of ours, else by
 // the session cookie, else by an access token in a cookie. A session that has
@@ -236,7 +236,7 @@ func (g *Gate) Identify(r *http.Request) (Visitor, error) {
 		}
 	}
 	if x, renew, ok := g.Cookie.read(r); ok {
-		x, err := g.Service.Current(r.Context(), x)
+		x, err := g.Service.Check(r.Context(), x)
 		switch {
 		case err == nil:
 			return Visitor{Session: x, renew: renew}, nil
@@ -257,7 +257,7 @@ func (g *Gate) Identify(r *http.Request) (Visitor, error) {
 // byToken returns who an access token proves. ours is false where it is none
 // of this realm, or too old.
 func (g *Gate) byToken(r *http.Request, raw string) (visitor Visitor, ours bool, err error) {
-	x, err := g.Issuer.Authenticate(r.Context(), raw)
+	x, err := g.Issuer.Check(r.Context(), raw)
 	switch {
 	case err == nil:
 		return Visitor{Session: x, Bearer: true}, true, nil

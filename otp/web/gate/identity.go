@@ -32,7 +32,7 @@ var Facts = []Fact{User, Email, Phone, Groups, Subject, Method, MFA}
 // person's e-mail address, phone number, groups (with commas between) and
 // subject, how the session was opened (code or link), and by what a second
 // factor was proved in it.
-func (f Fact) Of(x otp.Session) string {
+func (f Fact) Of(x *otp.Session) string {
 	switch f {
 	case User:
 		if len(x.Person.Addresses) > 0 {
@@ -59,7 +59,7 @@ func (f Fact) Of(x otp.Session) string {
 
 // mainAddress returns the address of a channel: the one that was signed in with
 // or else the person's main one.
-func mainAddress(x otp.Session, c otp.Channel) string {
+func mainAddress(x *otp.Session, c otp.Channel) string {
 	if x.Address.Channel() == c {
 		return x.Address.String()
 	}
@@ -120,7 +120,7 @@ func NewIdentity(headers []IdentityHeader, assertion string) *Identity {
 // set tells who is signed in. Of each header the value is in a slice that ends
 // with it: later handlers edit them in place. A fact that is empty, or can't
 // be the value of a header, sets none.
-func (i *Identity) set(h http.Header, x otp.Session) {
+func (i *Identity) set(h http.Header, x *otp.Session) {
 	values := make([]string, 0, len(i.headers))
 	for _, header := range i.headers {
 		value := header.Fact.Of(x)

@@ -53,13 +53,13 @@ func TestFacts(t *testing.T) {
 	} {
 		var got []string
 		for _, fact := range Facts {
-			got = append(got, fact.Of(tc.session))
+			got = append(got, fact.Of(&tc.session))
 		}
 		if text := strings.Join(got, "|"); text != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, text, tc.want)
 		}
 	}
-	if Fact("other").Of(otp.Session{Subject: "s"}) != "" {
+	if Fact("other").Of(&otp.Session{Subject: "s"}) != "" {
 		t.Error("an unknown fact is something")
 	}
 }
@@ -82,8 +82,8 @@ func TestSetIdentity(t *testing.T) {
 	} {
 		i := NewIdentity(tc.headers, "")
 		h, other := http.Header{}, http.Header{}
-		i.set(h, tc.session)
-		i.set(other, tc.session)
+		i.set(h, &tc.session)
+		i.set(other, &tc.session)
 		if fmt.Sprint(h) != fmt.Sprint(tc.want) {
 			t.Errorf("%v, want %v", h, tc.want)
 		}

@@ -33,10 +33,10 @@ func acceptsEvents(accept []string) bool {
 //
 // Whoever proxies it ends it then. What doesn't look at the context, such as
 // FastCGI, can at least write and read nothing any more.
-func (g *Gate) follow(w http.ResponseWriter, r *http.Request, x otp.Session, need Need) (_ *http.Request, release func()) {
+func (g *Gate) follow(w http.ResponseWriter, r *http.Request, x *otp.Session, need Need) (_ *http.Request, release func()) {
 	need.Fresh = 0 // it was fresh enough when the request began
-	ctx, forget := g.Service.Follow(r.Context(), x, func(x otp.Session) bool {
-		return need.admits(x.Person) && g.hasFactor(need, x)
+	ctx, forget := g.Service.Follow(r.Context(), *x, func(x otp.Session) bool {
+		return need.admits(&x.Person) && g.hasFactor(need, &x)
 	})
 	cut := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

@@ -17,7 +17,7 @@ import (
 type renewingWriter struct {
 	http.ResponseWriter
 	cookie  *SessionCookie
-	session otp.Session
+	session *otp.Session
 	done    bool
 }
 
@@ -29,7 +29,7 @@ func (w *renewingWriter) WriteHeader(status int) {
 			if caching == unsaid {
 				h.Add("Cache-Control", "private")
 			}
-			w.cookie.Set(h, w.session)
+			w.cookie.Set(h, *w.session)
 		}
 	}
 	w.ResponseWriter.WriteHeader(status)

@@ -164,7 +164,7 @@ func (n Need) and(other Need) Need {
 }
 
 // admits reports whether a person is in the groups that are needed.
-func (n Need) admits(p otp.Person) bool {
+func (n Need) admits(p *otp.Person) bool {
 	for _, groups := range n.Groups {
 		if !p.InAny(groups) {
 			return false

@@ -39,7 +39,7 @@ func (g *Gate) ServeSession(w http.ResponseWriter, r *http.Request) {
 	case !visitor.SignedIn():
 		g.unauthorized(w, g.LoginPath)
 		return
-	case !g.HasFactor(x):
+	case !g.HasFactor(*x):
 		var ways []way
 		if !visitor.Bearer { // the page is for the session of the cookie alone
 			ways = append(ways, way{"mfa_url", g.Service.PublicURL().String() + g.MFAPath})

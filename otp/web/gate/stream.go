@@ -17,7 +17,7 @@ type streamWriter struct {
 	http.ResponseWriter
 	gate    *Gate
 	request *http.Request
-	session otp.Session
+	session *otp.Session
 	need    Need
 
 	began   bool

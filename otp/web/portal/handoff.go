@@ -235,9 +235,9 @@ func (p *portal) handOver(w http.ResponseWriter, r *http.Request) {
 		page.Text = append(page.Text, text.Fill(page.Words.Page.GoOnTo, "site", hostOf(request.Pages)))
 		p.render(w, http.StatusOK, page)
 	case request.Ask && !query.Has(goOnParameter):
-		p.render(w, http.StatusOK, p.signedInPage(r, visitor.Session, self+"&"+goOnParameter+"=1"))
+		p.render(w, http.StatusOK, p.signedInPage(r, *visitor.Session, self+"&"+goOnParameter+"=1"))
 	default:
-		p.issueTicket(w, r, request, visitor.Session)
+		p.issueTicket(w, r, request, *visitor.Session)
 	}
 }
 

@@ -80,7 +80,10 @@ func (p *portal) signOutEverywhere(r *http.Request) error {
 // signedIn returns the session of the browser's cookie if it is known to hold.
 func (p *portal) signedIn(r *http.Request) (x otp.Session, ok bool) {
 	visitor, err := p.visitor(r)
-	return visitor.Session, err == nil && visitor.SignedIn()
+	if err != nil || !visitor.SignedIn() {
+		return x, false
+	}
+	return *visitor.Session, true
 }
 
 // visitor returns who the browser's cookies belong to. A bearer token is a

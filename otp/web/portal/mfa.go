@@ -207,7 +207,7 @@ func (p *portal) browserSession(r *http.Request) (otp.Session, error) {
 	case !visitor.SignedIn() || visitor.Bearer:
 		return otp.Session{}, otp.ErrNoSession
 	}
-	return visitor.Session, nil
+	return *visitor.Session, nil
 }
 
 // replacedSession returns the session in the browser's cookie, whether or not it

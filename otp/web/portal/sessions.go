@@ -72,9 +72,11 @@ func (p *portal) endSession(w http.ResponseWriter, r *http.Request) error {
 // [gate.ErrUnchecked] where that can't be told.
 func (p *portal) ownSessions(r *http.Request) (x otp.Session, all []otp.Session, err error) {
 	visitor, err := p.visitor(r)
-	x = visitor.Session
-	if err == nil && visitor.SignedIn() && !p.lacksFactor(x) {
-		all, err = p.service.Sessions(r.Context(), x.Subject)
+	if err == nil && visitor.SignedIn() {
+		x = *visitor.Session
+		if !p.lacksFactor(x) {
+			all, err = p.service.Sessions(r.Context(), x.Subject)
+		}
 	}
 	if err != nil {
 		return otp.Session{}, nil, fmt.Errorf("%w: %w", gate.ErrUnchecked, err)
