@@ -13,20 +13,20 @@ import (
 // hasFactor reports whether a session has the second factor that is needed: by
 // the path's rule, recently enough; or because it is demanded of the session
 // wherever one is needed.
-func (n Need) hasFactor(x *otp.Session, demanded bool, now time.Time) bool {
+func (n Need) hasFactor(x *otp.Session, demanded bool, now func() time.Time) bool {
 	switch {
 	case !n.SecondFactor && !(n.Session && demanded):
 		return true
 	case x.MFA.IsZero():
 		return false
 	}
-	return n.Fresh == 0 || now.Sub(x.MFA) <= n.Fresh
+	return n.Fresh == 0 || now().Sub(x.MFA) <= n.Fresh
 }
 
 // hasFactor is [Need.hasFactor], where the directory, the site or the person's
 // own choice demands the factor.
 func (g *Gate) hasFactor(n Need, x *otp.Session) bool {
-	return n.hasFactor(x, x.Person.MFA || g.Service.DemandsFactor(*x), g.Cookie.Now())
+	return n.hasFactor(x, x.Person.MFA || g.Service.DemandsFactor(*x), g.Cookie.Now)
 }
 
 // countsForNothing reports whether a session lacks the second factor without

@@ -269,7 +269,7 @@ func FuzzFactorIsNeverLess(f *testing.F) {
 			return
 		}
 		need := rules.Need(u)
-		if need.SecondFactor && (!need.Session || need.hasFactor(&otp.Session{ID: "x"}, false, time.Now())) {
+		if need.SecondFactor && (!need.Session || need.hasFactor(&otp.Session{ID: "x"}, false, time.Now)) {
 			t.Errorf("%q needs %+v", raw, need)
 		}
 		if strings.HasPrefix(Canonical(u.Path), "/admin/") && !strings.HasPrefix(Canonical(u.Path), "/admin/open") && !need.SecondFactor {

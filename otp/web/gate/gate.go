@@ -151,7 +151,7 @@ func (g *Gate) pass(w http.ResponseWriter, r *http.Request, v Visitor, next Next
 		g.OnIdentity(r, v.Session)
 	}
 	hideCookies(r.Header, g.isOurCookie)
-	if g.isOurCookie(g.TrustCookie, r.Header.Get(g.TrustCookie)) {
+	if g.TrustCookie != "" && g.isOurCookie(g.TrustCookie, r.Header.Get(g.TrustCookie)) {
 		r.Header.Del(g.TrustCookie)
 	}
 	return next(w, r)

@@ -543,21 +543,26 @@ func TestPassedCosts(t *testing.T) {
 	}
 }
 
-// BenchmarkServe is what the gate adds to a request of the app.
+// BenchmarkServe is what the gate adds to a request of the app: the difference
+// to the same without it.
 func BenchmarkServe(b *testing.B) {
 	h := newHouse(b, nil)
 	w := newDiscarded()
-	for name, header := range passing(b, h) {
+	serve := func(name string, header http.Header, serve func(*http.Request) error) {
 		b.Run(name, func(b *testing.B) {
 			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			b.ReportAllocs()
 			for b.Loop() {
 				clear(r.Header) // the gate takes our cookie out of it
 				maps.Copy(r.Header, header)
-				if err := h.Serve(w, r, answerPage); err != nil {
+				if err := serve(r); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
+	}
+	for name, header := range passing(b, h) {
+		serve(name, header, func(r *http.Request) error { return h.Serve(w, r, answerPage) })
+		serve(name+" without the gate", header, func(r *http.Request) error { return answerPage(w, r) })
 	}
 }

@@ -58,10 +58,19 @@ func Languages(r *http.Request) string {
 	return languages
 }
 
+// First is [http.Header.Get] for a name that is known to be in its canonical
+// form.
+func First(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
 // Bearer returns the request's bearer token (RFC 6750 §2.1), or "".
 func Bearer(r *http.Request) string {
 	const scheme = "bearer "
-	authorization := r.Header.Get("Authorization")
+	authorization := First(r.Header, "Authorization")
 	if len(authorization) <= len(scheme) || !equalFoldASCII(authorization[:len(scheme)], scheme) {
 		return ""
 	}
