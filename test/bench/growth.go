@@ -30,9 +30,6 @@ var sizesOfStores = []int64{10_000, 100_000, 1_000_000}
 // connectionCounts are how many callers a store has at the same time.
 var connectionCounts = []int{1, 4, 32, 256, 1024}
 
-// operations is how many of a kind are timed: enough for a p99.
-const operations = 10_000
-
 // heldStore is a store and what tells its size.
 type heldStore struct {
 	name  string
@@ -122,8 +119,9 @@ func usedMemory(ctx context.Context, client *goredis.Client) (int64, error) {
 	return 0, fmt.Errorf("INFO memory doesn't tell used_memory_dataset")
 }
 
-// growth prints how long operations take, and what is kept, at each size.
-func growth(ctx context.Context, s *stage, largest int64, p *plots) error {
+// growth prints how long operations take, so many of a kind, and what is kept,
+// at each size.
+func growth(ctx context.Context, s *stage, largest, operations int64, p *plots) error {
 	stores, err := heldStores(s)
 	if err != nil {
 		return err
@@ -170,12 +168,12 @@ const (
 
 // days prints what becomes of bolt's file day by day, and how long operations
 // take while what the day before has left is swept.
-func days(ctx context.Context, s *stage, people int64) error {
+func days(ctx context.Context, s *stage, people, operations int64) error {
 	h, advance, err := onBolt(s)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\n| bolt, day | people of the day | file | start beside the sweep | verify beside it |\n|---|---|---|---|---|\n")
+	fmt.Printf("| bolt, day | people of the day | file | start beside the sweep | verify beside it |\n|---|---|---|---|---|\n")
 	pause := func(d time.Duration) {
 		select {
 		case <-time.After(d):
@@ -208,12 +206,12 @@ func days(ctx context.Context, s *stage, people int64) error {
 
 // scaling prints how many operations a store does in a second for so many
 // callers.
-func scaling(ctx context.Context, s *stage, p *plots) error {
+func scaling(ctx context.Context, s *stage, operations int64, p *plots) error {
 	stores, err := heldStores(s)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\n| store | callers | starts/s | start: median (p99) | verifies/s | verify: median (p99) |\n|---|---|---|---|---|---|\n")
+	fmt.Printf("| store | callers | starts/s | start: median (p99) | verifies/s | verify: median (p99) |\n|---|---|---|---|---|---|\n")
 	for _, h := range stores {
 		for _, callers := range connectionCounts {
 			start, verify, err := h.measure(ctx, callers, operations)

@@ -29,7 +29,7 @@ func main() {
 		quick  = flag.Bool("quick", false, "fewer and shorter rounds: under a minute")
 		rounds = flag.Int("rounds", 10, "how many `rounds` each job has")
 		slice  = flag.Duration("slice", 2*time.Second, "how long each side's turn takes in each round")
-		only   = flag.String("only", "", "run the jobs whose names hold this `text`")
+		only   = flag.String("only", "", "run the jobs whose names hold this `text`, or of -growth the part of this name: size, days, callers")
 		dir    = flag.String("profile", "", "write a profile of each job's own side into this `folder` instead")
 		beside = flag.Bool("calm", false, "measure app traffic while other things happen beside it instead")
 		sizes  = flag.Bool("growth", false, "measure the stores at several sizes and numbers of callers instead")
@@ -51,7 +51,7 @@ func main() {
 		case *beside:
 			return calm(ctx, s, *rounds, *slice)
 		case *sizes:
-			return grow(ctx, s, *quick, *draw)
+			return grow(ctx, s, *only, *quick, *draw)
 		}
 		return table(ctx, s, *only, *dir, *rounds, *slice)
 	})
@@ -70,21 +70,31 @@ func exit(err error) {
 }
 
 // grow measures the stores, and draws what it measured into a folder if that
-// is given.
-func grow(ctx context.Context, s *stage, quick bool, dir string) error {
-	largest := sizesOfStores[len(sizesOfStores)-1]
+// is given. A part of it can be had by its name.
+func grow(ctx context.Context, s *stage, only string, quick bool, dir string) error {
+	largest, operations := sizesOfStores[len(sizesOfStores)-1], int64(10_000) // enough for a p99
 	if quick {
-		largest = sizesOfStores[0]
+		largest, operations = sizesOfStores[0], 1000
 	}
 	var p plots
-	if err := growth(ctx, s, largest, &p); err != nil {
-		return err
+	for _, part := range []struct {
+		name string
+		run  func() error
+	}{
+		{"size", func() error { return growth(ctx, s, largest, operations, &p) }},
+		{"days", func() error { return days(ctx, s, largest/10, operations) }},
+		{"callers", func() error { return scaling(ctx, s, operations, &p) }},
+	} {
+		if !strings.Contains(part.name, only) {
+			continue
+		}
+		if err := part.run(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+		fmt.Println() // a table ends
 	}
-	if err := days(ctx, s, largest/10); err != nil {
-		return err
-	}
-	if err := scaling(ctx, s, &p); err != nil || dir == "" {
-		return err
+	if dir == "" || only != "" {
+		return nil
 	}
 	return p.write(dir)
 }

@@ -34,8 +34,7 @@ type caddySite struct {
 	codes map[string]string
 }
 
-// Auth requests are logged, but the lines are thrown away: what is measured is
-// the making of them, not this program's reading.
+// Nothing is logged of auth requests: the reference logs nothing either.
 const globalBlock = `	log default {
 		exclude otp http.handlers.otp
 	}
