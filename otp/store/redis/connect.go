@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"time"
@@ -129,9 +131,32 @@ func (v *servers) secure(t *tlsSettings) {
 		if err != nil {
 			return nil, err
 		}
-		dialer := &tls.Dialer{NetDialer: plain(timeout), Config: trusting(base, host, hosts)}
-		return dialer.DialContext(ctx, network, addr)
+		return shakeHands(ctx, trusting(base, host, hosts), plain(timeout), network, addr)
 	}
+}
+
+// errNoHandshake says that a server takes connections and doesn't answer TLS:
+// one without it waits for the end of what it takes for a command.
+var errNoHandshake = errors.New("it doesn't answer the TLS handshake; if it doesn't speak TLS, write redis:// instead of rediss://")
+
+// shakeHands makes a connection with TLS. It gives up before an operation that
+// waits for it does, which couldn't tell why.
+func shakeHands(ctx context.Context, config *tls.Config, dialer *net.Dialer, network, addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialer.Timeout*3/4)
+	defer cancel()
+	plain, err := dialer.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	conn := tls.Client(plain, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		plain.Close()
+		if isTimeout(err) {
+			return nil, fmt.Errorf("%w: %w", errNoHandshake, err)
+		}
+		return nil, err
+	}
+	return conn, nil
 }
 
 // trusting returns a configuration for a server at host. The nodes of a Cluster

@@ -375,6 +375,14 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestTLSWithoutTLS: a server that waits for the rest of a command is told from
+// one that doesn't answer.
+func TestTLSWithoutTLS(t *testing.T) {
+	addr := strings.TrimPrefix(redisserver.Start(t).URL(), "redis://")
+	_, err := openAt(t, []string{"rediss://" + addr}, WithTimeout(2*time.Second)).Get(t.Context(), "key")
+	wantSays(t, err, "write redis:// instead of rediss://")
+}
+
 // A node tells its address by itself: a certificate for a host of the URLs is
 // as good as one for the address, and one for neither isn't.
 func TestTrusting(t *testing.T) {

@@ -136,20 +136,34 @@ func replyCode(err error) (code string, replied bool) {
 	return refusal(reply.Error()), true
 }
 
+// mayDialAgain reports whether an error says that a connection couldn't be made,
+// and another may be: one without a handshake takes all the time there is.
+func mayDialAgain(err error) bool {
+	_, unsent := errors.AsType[dialError](err)
+	return unsent && !errors.Is(err, errNoHandshake)
+}
+
 // didNothing reports whether an error says that the command had no effect, or
 // was never sent, and is worth another try.
 func didNothing(err error) bool {
-	if _, unsent := errors.AsType[dialError](err); unsent {
+	if mayDialAgain(err) {
 		return true
 	}
 	code, _ := replyCode(err)
 	return slices.Contains(retried, code)
 }
 
+func isTimeout(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+}
+
 // reason says why there was no answer, without host names and addresses: a
 // driver may have others in its errors than the server's own.
 func reason(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.Is(err, errNoHandshake) {
+		return errNoHandshake.Error()
+	}
+	if isTimeout(err) {
 		return "no answer in time"
 	}
 	if errors.Is(err, context.Canceled) {

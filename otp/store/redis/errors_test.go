@@ -66,6 +66,7 @@ func TestStoreError(t *testing.T) {
 		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: secret}}, true, "no such host"},
 		{&tls.CertificateVerificationError{Err: errors.New(secret)}, true, "certificate"},
 		{tls.RecordHeaderError{Msg: secret}, true, "doesn't speak TLS"},
+		{dialError{fmt.Errorf("%w: %w", errNoHandshake, context.DeadlineExceeded)}, true, "doesn't answer the TLS handshake"},
 		{io.EOF, true, "closed"},
 		{goredis.ErrPoolTimeout, true, "pool"},
 		{goredis.ErrClosed, true, "closed"},

@@ -96,7 +96,7 @@ func (l *link) route(ctx context.Context) (route, error) {
 	}
 	client := l.client.(*goredis.Client)
 	mode, err := modeOf(ctx, client)
-	if _, unsent := errors.AsType[dialError](err); unsent {
+	if mayDialAgain(err) {
 		mode, err = modeOf(ctx, client) // as a command is sent a second time
 	}
 	switch {

@@ -138,7 +138,9 @@ const (
 const grpc, grpcWeb = "application/grpc", "application/grpc-web"
 
 // isGRPC tells calls of gRPC, and of gRPC-Web.
-func isGRPC(r *http.Request) bool { return strings.HasPrefix(wire.First(r.Header, "Content-Type"), grpc) }
+func isGRPC(r *http.Request) bool {
+	return strings.HasPrefix(wire.First(r.Header, "Content-Type"), grpc)
+}
 
 // failGRPC answers in the way of gRPC: with 200 and a status in the header, as
 // an answer without messages may (Trailers-Only).
