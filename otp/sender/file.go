@@ -55,6 +55,7 @@ func (s fileSender) Send(ctx context.Context, m otp.Message) error {
 		return err
 	}
 	var line bytes.Buffer
+	line.Grow(1024 + len(m.Text) + len(m.HTML)*5/4)
 	encoder := json.NewEncoder(&line)
 	encoder.SetEscapeHTML(false) // links stay readable
 	err := encoder.Encode(fileLine{
