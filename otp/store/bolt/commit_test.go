@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -70,6 +71,44 @@ func TestWhatWaitsIsCommittedTogether(t *testing.T) {
 	starting.Wait()
 	if n := commits(t, s) - before; n != 1 {
 		t.Fatalf("300 starts took %d transactions, want 1", n)
+	}
+}
+
+// TestGather waits for as many jobs as there were, for a moment, and for no more.
+func TestGather(t *testing.T) {
+	for _, tc := range []struct {
+		name           string
+		enough, at     int // how many are there at once
+		later          []time.Duration
+		want           int
+		after          time.Duration
+		closedWhenDone bool
+	}{
+		{name: "a single caller waits for nobody", enough: 1, at: 1, want: 1},
+		{name: "as many as there were", enough: 3, at: 1, later: []time.Duration{10 * time.Microsecond, 20 * time.Microsecond, 30 * time.Microsecond}, want: 3, after: 20 * time.Microsecond},
+		{name: "fewer, after a moment", enough: 3, at: 2, want: 2, after: gathering},
+		{name: "not those that come too late", enough: 3, at: 1, later: []time.Duration{10 * time.Microsecond, 2 * gathering}, want: 2, after: gathering},
+		{name: "all that wait", enough: 2, at: 5, want: 5},
+		{name: "no more than fit", enough: 2, at: maxBatch + 1, want: maxBatch},
+		{name: "a store that closes", enough: 3, at: 1, want: 1, closedWhenDone: true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &Store{jobs: make(chan *job, maxBatch)}
+			for range tc.at - 1 {
+				s.jobs <- new(job)
+			}
+			if tc.closedWhenDone {
+				close(s.jobs)
+			}
+			for _, wait := range tc.later {
+				time.AfterFunc(wait, func() { s.jobs <- new(job) })
+			}
+			began := time.Now()
+			batch := s.gather([]*job{new(job)}, tc.enough)
+			if took := time.Since(began); len(batch) != tc.want || took != tc.after {
+				t.Errorf("%s: %d jobs after %v, want %d after %v", tc.name, len(batch), took, tc.want, tc.after)
+			}
+		})
 	}
 }
 
