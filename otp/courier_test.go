@@ -527,6 +527,7 @@ func TestSettlesTogether(t *testing.T) {
 			h.mustStart(t, "jane@example.com")
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if n := len(h.store.settled); n != 1+messages || h.store.waiting() != 0 {
 			t.Fatalf("%d settled, %d in the outbox", n, h.store.waiting())
 		}
