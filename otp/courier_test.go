@@ -537,6 +537,51 @@ func TestSettlesTogether(t *testing.T) {
 	})
 }
 
+// TestNotSentAgainWhileItIsSettled delivers at the very end of a lease, while
+// calls of the store that hang keep the message from being settled until it is
+// over.
+func TestNotSentAgainWhileItIsSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, nil)
+		h.courier.timeout = 2 * time.Second
+		h.sender.answer = func(_ context.Context, try int) error {
+			if try == 1 {
+				time.Sleep(deliveryDeadline - time.Millisecond)
+			}
+			return nil
+		}
+		h.courier.Start()
+		defer h.courier.Stop()
+		h.mustStart(t, "jane@example.com")
+		time.Sleep(deliveryDeadline - 50*time.Millisecond)
+		h.store.mu.Lock()
+		h.store.settleHangs = true
+		h.store.mu.Unlock()
+		for range maxSettling {
+			h.mustStart(t, "joe@example.com")
+			time.Sleep(2 * settleSpacing)
+		}
+		time.Sleep(deliveryLease - deliveryDeadline + claimInterval)
+		h.store.mu.Lock()
+		h.store.settleHangs = false
+		h.store.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := len(h.sender.all()); n != 1+maxSettling || h.store.waiting() != 0 {
+			t.Fatalf("%d messages were delivered %d times, %d are in the outbox", 1+maxSettling, n, h.store.waiting())
+		}
+		if n := len(h.courier.unsettled.entries); n > 1+maxSettling {
+			t.Errorf("%d are remembered", n)
+		}
+		h.mustStart(t, "jim@example.com")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := len(h.courier.unsettled.entries); n > 1+maxSettling {
+			t.Errorf("%d are remembered: what was settled at once is too", n)
+		}
+	})
+}
+
 // TestSettleIsTriedOn keeps a message from going out twice when the store is
 // away just after its delivery.
 func TestSettleIsTriedOn(t *testing.T) {
