@@ -653,6 +653,33 @@ func TestStopDuringSettle(t *testing.T) {
 	})
 }
 
+// TestStopOfAHangingStore waits for the store once, however much there is to
+// hand back.
+func TestStopOfAHangingStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, nil)
+		h.sender.answer = func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() }
+		h.courier.Start()
+		const messages = couriers + 10*maxSettled
+		for range messages {
+			h.mustStart(t, "jane@example.com")
+		}
+		synctest.Wait()
+		h.store.mu.Lock()
+		h.store.settleHangs = true
+		h.store.mu.Unlock()
+		began := time.Now()
+		h.courier.Stop()
+		// What was under way is settled together, then each by itself.
+		if took := time.Since(began); took > stopGrace+4*h.courier.timeout {
+			t.Errorf("the stop took %v", took)
+		}
+		if n := strings.Count(h.log.String(), "wait for the end of their leases"); n != 10 {
+			t.Errorf("told %d times", n)
+		}
+	})
+}
+
 func TestClaimTellsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t, nil)
