@@ -161,14 +161,16 @@ func (c *Courier) Stop() {
 		close(c.settling)
 		c.settlers.Wait()
 	}
+	var handing sync.WaitGroup // at once: with a store that hangs each waits for as long as it may
 	for len(c.queue) > 0 {
 		var waiting []Settlement
 		for len(c.queue) > 0 && len(waiting) < maxSettled {
 			h := <-c.queue
 			waiting = append(waiting, Settlement{h.Lease, dueNow})
 		}
-		c.handBack(waiting...)
+		handing.Go(func() { c.handBack(waiting...) })
 	}
+	handing.Wait()
 }
 
 // deliverSoon is [Courier.deliver] once who asked for the message has had the

@@ -527,11 +527,57 @@ func TestSettlesTogether(t *testing.T) {
 			h.mustStart(t, "jane@example.com")
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if n := len(h.store.settled); n != 1+messages || h.store.waiting() != 0 {
 			t.Fatalf("%d settled, %d in the outbox", n, h.store.waiting())
 		}
 		if h.store.settles > 1+6 {
 			t.Errorf("%d calls for %d messages", h.store.settles, messages)
+		}
+	})
+}
+
+// TestNotSentAgainWhileItIsSettled delivers at the very end of a lease, while
+// calls of the store that hang keep the message from being settled until it is
+// over.
+func TestNotSentAgainWhileItIsSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, nil)
+		h.courier.timeout = 2 * time.Second
+		h.sender.answer = func(_ context.Context, try int) error {
+			if try == 1 {
+				time.Sleep(deliveryDeadline - time.Millisecond)
+			}
+			return nil
+		}
+		h.courier.Start()
+		defer h.courier.Stop()
+		h.mustStart(t, "jane@example.com")
+		time.Sleep(deliveryDeadline - 50*time.Millisecond)
+		h.store.mu.Lock()
+		h.store.settleHangs = true
+		h.store.mu.Unlock()
+		for range maxSettling {
+			h.mustStart(t, "joe@example.com")
+			time.Sleep(2 * settleSpacing)
+		}
+		time.Sleep(deliveryLease - deliveryDeadline + claimInterval)
+		h.store.mu.Lock()
+		h.store.settleHangs = false
+		h.store.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := len(h.sender.all()); n != 1+maxSettling || h.store.waiting() != 0 {
+			t.Fatalf("%d messages were delivered %d times, %d are in the outbox", 1+maxSettling, n, h.store.waiting())
+		}
+		if n := len(h.courier.unsettled.entries); n > 1+maxSettling {
+			t.Errorf("%d are remembered", n)
+		}
+		h.mustStart(t, "jim@example.com")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := len(h.courier.unsettled.entries); n > 1+maxSettling {
+			t.Errorf("%d are remembered: what was settled at once is too", n)
 		}
 	})
 }
@@ -603,6 +649,33 @@ func TestStopDuringSettle(t *testing.T) {
 		}
 		if !strings.Contains(h.log.String(), "may be delivered again") {
 			t.Errorf("silence:\n%s", h.log)
+		}
+	})
+}
+
+// TestStopOfAHangingStore waits for the store once, however much there is to
+// hand back.
+func TestStopOfAHangingStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, nil)
+		h.sender.answer = func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() }
+		h.courier.Start()
+		const messages = couriers + 10*maxSettled
+		for range messages {
+			h.mustStart(t, "jane@example.com")
+		}
+		synctest.Wait()
+		h.store.mu.Lock()
+		h.store.settleHangs = true
+		h.store.mu.Unlock()
+		began := time.Now()
+		h.courier.Stop()
+		// What was under way is settled together, then each by itself.
+		if took := time.Since(began); took > stopGrace+4*h.courier.timeout {
+			t.Errorf("the stop took %v", took)
+		}
+		if n := strings.Count(h.log.String(), "wait for the end of their leases"); n != 10 {
+			t.Errorf("told %d times", n)
 		}
 	})
 }

@@ -28,38 +28,64 @@ const (
 	dueNow = time.Millisecond
 )
 
-// unsettled are messages that this node was done with and could not settle at
-// once, by their ids, for as long as they are kept: claimed again, they aren't
-// sent again. It is safe for concurrent use.
+// unsettled are messages that this node is done with and has yet to settle, or
+// could not settle in time, by their ids, the latter for as long as they are
+// kept: claimed again, they aren't sent again. It is safe for concurrent use.
 type unsettled struct {
-	mu   sync.Mutex
-	ends map[string]time.Time
+	mu      sync.Mutex
+	entries map[string]doneWith
 }
+
+// doneWith is since when this node is done with a message, and when nobody keeps
+// it any more.
+type doneWith struct{ since, end time.Time }
 
 func (u *unsettled) add(lease Lease) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.entries == nil {
+		u.entries = make(map[string]doneWith)
+	}
+	u.entries[lease.ID] = doneWith{time.Now(), lease.Expires.Add(Overdue)}
+}
+
+// settled forgets messages. Where that took longer than their leases have left
+// after a try, they may have been claimed before, and stay.
+func (u *unsettled) settled(batch []Settlement) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	now := time.Now()
-	for id, end := range u.ends {
-		if end.Before(now) {
-			delete(u.ends, id)
+	for _, end := range batch {
+		if m, ok := u.entries[end.ID]; ok && now.Sub(m.since) < settleMargin {
+			delete(u.entries, end.ID)
 		}
 	}
-	if u.ends == nil {
-		u.ends = make(map[string]time.Time)
+}
+
+// clean forgets the messages that nobody keeps.
+func (u *unsettled) clean() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	now := time.Now()
+	for id, m := range u.entries {
+		if m.end.Before(now) {
+			delete(u.entries, id)
+		}
 	}
-	u.ends[lease.ID] = lease.Expires.Add(Overdue)
 }
 
 func (u *unsettled) has(id string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	_, ok := u.ends[id]
+	_, ok := u.entries[id]
 	return ok
 }
 
 // settle ends a lease soon, together with others.
 func (c *Courier) settle(lease Lease, again time.Duration) {
+	if again == 0 {
+		c.unsettled.add(lease)
+	}
 	c.settling <- Settlement{lease, again}
 }
 
@@ -103,12 +129,13 @@ func (c *Courier) gather(first Settlement, until time.Time) []Settlement {
 // claim it once the lease is over.
 func (c *Courier) settleTogether(batch []Settlement) {
 	if c.trySettle(batch...) == nil {
+		c.unsettled.settled(batch)
 		return
 	}
+	c.unsettled.clean()
 	for _, end := range batch {
 		until := time.Now().Add(deliveryLease)
 		if end.Again == 0 {
-			c.unsettled.add(end.Lease)
 			until = end.Expires
 		}
 		c.settlers.Go(func() { c.settleUntil(end, until) })

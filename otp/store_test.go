@@ -40,9 +40,10 @@ type fakeStore struct {
 	renew  func(SessionID, []Tag) (SessionRecord, error)
 	// err fails every call, the others those of their own.
 	err, settleErr, revocationsErr error
-	// hang makes every call wait for its context to end, slow for this long.
-	hang bool
-	slow time.Duration
+	// hang makes every call wait for its context to end, settleHangs those that
+	// settle, slow for this long.
+	hang, settleHangs bool
+	slow              time.Duration
 
 	outbox      map[string]*outboxEntry
 	records     map[string][]byte
@@ -169,6 +170,12 @@ func (s *fakeStore) Claim(ctx context.Context, realms []string, limit int, lease
 }
 
 func (s *fakeStore) Settle(ctx context.Context, ends ...Settlement) error {
+	s.mu.Lock()
+	hangs := s.settleHangs
+	s.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+	}
 	if err := s.fails(ctx); err != nil {
 		return err
 	}

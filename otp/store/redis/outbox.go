@@ -127,8 +127,16 @@ func readLeases(answer any, realms []string) ([]otp.Lease, error) {
 	return leases, r.err()
 }
 
-// Settle implements [otp.Store].
+// Settle implements [otp.Store]. A single lease ends like any other operation:
+// where calls that settled many have failed, each is tried by itself, and they
+// must not take all connections.
 func (s *Store) Settle(ctx context.Context, ends ...otp.Settlement) error {
+	if len(ends) == 1 {
+		c := command{script: s.scripts.settle}
+		s.addSettlement(&c, ends[0])
+		_, err := s.run(ctx, c.script, c.keys, c.args...)
+		return err
+	}
 	l := s.current.Load()
 	ctx, cancel := within(ctx, l.timeout)
 	defer cancel()
@@ -139,9 +147,9 @@ func (s *Store) Settle(ctx context.Context, ends ...otp.Settlement) error {
 	var commands []command
 	places := make(map[string]int) // of the shards' commands, where each needs its own
 	for _, end := range ends {
-		shard, reach := end.Handle.Shard(), ""
+		reach := ""
 		if spread {
-			reach = shard
+			reach = end.Handle.Shard()
 		}
 		place, found := places[reach]
 		if !found {
@@ -149,10 +157,15 @@ func (s *Store) Settle(ctx context.Context, ends ...otp.Settlement) error {
 			places[reach] = place
 			commands = append(commands, command{script: s.scripts.settle})
 		}
-		c := &commands[place]
-		c.keys = append(c.keys, s.key(shard, "m", end.ID), s.key(shard, "q", end.Realm))
-		c.args = append(c.args, end.ID, end.Fence, micros(end.Again))
+		s.addSettlement(&commands[place], end)
 	}
 	_, err = s.runAlone(ctx, commands...)
 	return err
+}
+
+// addSettlement has a command of the script settle end one more lease.
+func (s *Store) addSettlement(c *command, end otp.Settlement) {
+	shard := end.Handle.Shard()
+	c.keys = append(c.keys, s.key(shard, "m", end.ID), s.key(shard, "q", end.Realm))
+	c.args = append(c.args, end.ID, end.Fence, micros(end.Again))
 }
