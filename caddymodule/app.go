@@ -57,8 +57,9 @@ type App struct {
 	dismiss func()
 
 	// standing and events tell admins how things are and what happens.
-	standing *standing
-	events   *events
+	standing  *standing
+	events    *events
+	observers []*siteObserver
 }
 
 // CaddyModule returns the Caddy module information.
@@ -174,6 +175,9 @@ func (a *App) Start() error {
 	}
 	if err := a.store.start(a.ctx); err != nil {
 		return errors.Join(err, a.store.abandon(a.module))
+	}
+	for _, o := range a.observers {
+		o.meters.show(o.channels, o.factors)
 	}
 	a.events.start()
 	a.courier.Start()

@@ -97,8 +97,11 @@ func newEvents(ctx caddy.Context, logger *slog.Logger, running func() bool) (*ev
 // makes its data can spare that.
 func (e *events) wants(kind eventKind) bool { return !e.known.Load() || e.wanted[kind] }
 
-// emit has an event emitted soon. It never waits.
+// emit has an event emitted soon, unless all is stopped. It never waits.
 func (e *events) emit(kind eventKind, data map[string]any) {
+	if e.over.Load() {
+		return
+	}
 	select {
 	case e.queue <- event{kind, data}:
 	default:
@@ -113,15 +116,32 @@ func (e *events) emit(kind eventKind, data map[string]any) {
 func (e *events) start() { go e.run() }
 
 // stop ends what start began. Events that wait have a moment yet. Nothing is
-// emitted afterwards.
+// emitted afterwards: a handler that has begun may still be at it, and no other
+// begins.
 func (e *events) stop() {
 	close(e.stopping)
+	grace := time.NewTimer(eventGrace)
+	defer grace.Stop()
 	select {
 	case <-e.stopped:
-	case <-time.After(eventGrace):
-		e.logger.Warn("events are dropped: a handler of events hasn't ended", slog.Int("events", len(e.queue)))
+		e.over.Store(true)
+	case <-grace.C:
+		e.over.Store(true)
+		e.logger.Warn("events are dropped: a handler of events hasn't ended", slog.Int("events", e.drop()))
 	}
-	e.over.Store(true)
+}
+
+// drop drops the events that wait, and returns how many it were.
+func (e *events) drop() (n int) {
+	for {
+		select {
+		case <-e.queue:
+			n++
+			meters.eventsDropped.Inc()
+		default:
+			return n
+		}
+	}
 }
 
 func (e *events) run() {
@@ -145,9 +165,19 @@ func (e *events) run() {
 		case next := <-e.queue:
 			e.hand(next)
 		case <-e.stopping:
-			for len(e.queue) > 0 {
-				e.hand(<-e.queue)
-			}
+			e.handRest()
+			return
+		}
+	}
+}
+
+// handRest hands on what waits at a stop.
+func (e *events) handRest() {
+	for {
+		select {
+		case next := <-e.queue:
+			e.hand(next)
+		default:
 			return
 		}
 	}

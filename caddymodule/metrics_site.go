@@ -3,8 +3,6 @@
 package caddymodule
 
 import (
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/otp/web/gate"
 )
@@ -25,19 +23,27 @@ type siteMeters struct {
 	starts, verifications, tries *grid
 }
 
-// newSiteMeters returns the meters of a site of a realm with some dialects and
-// channels. What should be seen to rise from zero has its series at once: what
-// comes of logins, and, if there are second factors, the faults of those.
-func newSiteMeters(realm string, dialects []string, channels []otp.Channel, factors bool) *siteMeters {
+// newSiteMeters returns the meters of a site of a realm with some dialects.
+func newSiteMeters(realm string, dialects []string) *siteMeters {
 	dialects = append(dialects[:len(dialects):len(dialects)], other)
-	m := &siteMeters{
+	return &siteMeters{
 		realm:         realm,
 		dialects:      dialects,
 		starts:        newGrid(meters.starts, realm, dialects, channelLabels, purposeLabels, otp.Endings()),
 		verifications: newGrid(meters.verifications, realm, dialects, purposeLabels, methodLabels, otp.Endings()),
 		tries:         newGrid(meters.tries, realm, channelLabels, otp.TryEndings()),
 	}
-	for _, dialect := range dialects[:len(dialects)-1] {
+}
+
+// show has series at zero of what should be seen to rise from there: the
+// decisions on requests, and what comes of logins over some channels and, if
+// there are second factors, the faults of those. A configuration that never
+// runs leaves none.
+func (m *siteMeters) show(channels []otp.Channel, factors bool) {
+	for _, decision := range gate.Decisions() {
+		meters.requests.WithLabelValues(m.realm, decision)
+	}
+	for _, dialect := range m.dialects[:len(m.dialects)-1] {
 		for _, ending := range startEndings {
 			for _, c := range channels {
 				m.StartEnded(otp.StartEnd{Dialect: dialect, Channel: c, Purpose: otp.Login, Ending: ending}, 0)
@@ -57,10 +63,9 @@ func newSiteMeters(realm string, dialects []string, channels []otp.Channel, fact
 		for ending := range otp.TryEndings() {
 			m.tries.counter(placeOn(channelLabels, string(c)), ending)
 		}
-		meters.waits.WithLabelValues(realm, string(c))
-		meters.tryTimes.WithLabelValues(realm, string(c))
+		meters.waits.WithLabelValues(m.realm, string(c))
+		meters.tryTimes.WithLabelValues(m.realm, string(c))
 	}
-	return m
 }
 
 // The endings of logins that are counted from zero.
@@ -101,9 +106,6 @@ func (m *siteMeters) MessageTried(t otp.MessageTry) {
 
 // countDecisions returns what counts the decisions on a realm's requests.
 func countDecisions(realm string) func(gate.Decision) {
-	var counters []prometheus.Counter
-	for _, decision := range gate.Decisions() {
-		counters = append(counters, meters.requests.WithLabelValues(realm, decision))
-	}
-	return func(d gate.Decision) { counters[d].Inc() }
+	decisions := newGrid(meters.requests, realm, gate.Decisions())
+	return func(d gate.Decision) { decisions.counter(int(d)).Inc() }
 }

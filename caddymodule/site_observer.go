@@ -15,21 +15,27 @@ import (
 
 // siteObserver makes metrics and events of what comes of a site's work.
 type siteObserver struct {
-	meters *siteMeters
-	events *events
-	realm  string
-	store  string
+	meters   *siteMeters
+	events   *events
+	realm    string
+	store    string
+	channels []otp.Channel
+	factors  bool // there are second factors
 }
 
 // observe returns the observer of a site that is to be.
 func (a *App) observe(realm string, dialects []string, senders map[otp.Channel][]otp.Sender, mfa otp.MFAPolicy) *siteObserver {
 	a.standing.add(realm, a.store.breaker(realm))
-	return &siteObserver{
-		meters: newSiteMeters(realm, dialects, slices.Sorted(maps.Keys(senders)), !mfa.Off),
-		events: a.events,
-		realm:  realm,
-		store:  storeName(a.module),
+	o := &siteObserver{
+		meters:   newSiteMeters(realm, dialects),
+		events:   a.events,
+		realm:    realm,
+		store:    storeName(a.module),
+		channels: slices.Sorted(maps.Keys(senders)),
+		factors:  !mfa.Off,
 	}
+	a.observers = append(a.observers, o)
+	return o
 }
 
 // dialects are the names of the site's pages and of the APIs that are on.
