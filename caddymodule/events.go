@@ -46,6 +46,26 @@ const (
 	eventPoll = 50 * time.Millisecond
 )
 
+// eventSource is the module that our events come from: subscriptions to those of
+// otp get them. The context of the otp app won't do, for Caddy may write other
+// modules into that: those of the handler that loads the app.
+type eventSource struct{ ctx caddy.Context }
+
+func init() { caddy.RegisterModule(eventSource{}) }
+
+const eventSourceID = "otp.events"
+
+// CaddyModule returns the Caddy module information.
+func (eventSource) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: eventSourceID, New: func() caddy.Module { return new(eventSource) }}
+}
+
+// Provision keeps the module's context.
+func (s *eventSource) Provision(ctx caddy.Context) error {
+	s.ctx = ctx
+	return nil
+}
+
 type event struct {
 	kind eventKind
 	data map[string]any
@@ -82,9 +102,16 @@ func newEvents(ctx caddy.Context, logger *slog.Logger, running func() bool) (*ev
 	if !ok {
 		return nil, fmt.Errorf("the events app is a %T", module)
 	}
+	// It ends with ctx: to cancel it would run what is to be run at the end of
+	// that.
+	apart, _ := caddy.NewContext(ctx)
+	source, err := apart.LoadModuleByID(eventSourceID, nil)
+	if err != nil {
+		return nil, err
+	}
 	return &events{
 		app:      app,
-		ctx:      ctx,
+		ctx:      source.(*eventSource).ctx,
 		logger:   logger,
 		running:  running,
 		queue:    make(chan event, eventBacklog),
@@ -209,3 +236,6 @@ func (e *events) hand(next event) {
 	}()
 	e.app.Emit(e.ctx, eventNames[next.kind], next.data)
 }
+
+// Interface guards
+var _ caddy.Provisioner = (*eventSource)(nil)

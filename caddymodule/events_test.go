@@ -118,6 +118,9 @@ func TestEvents(t *testing.T) {
 		sent.Data["channel"] != "email" || sent.Data["tries"] != int64(1) || id == "" || len(sent.Data) != 6 {
 		t.Errorf("%s: %s", sent.Name(), text)
 	}
+	if from := sent.Origin().CaddyModule().ID; from != eventSourceID {
+		t.Errorf("it comes from %s", from)
+	}
 	if waited, _ := sent.Data["waited"].(float64); waited < 0 || waited > 60 || strings.Contains(string(text), "jane") {
 		t.Errorf("%s", text)
 	}
