@@ -364,11 +364,7 @@ func (h held) open(sites []*Service) (Message, error) {
 	if h.message != nil {
 		return *h.message, nil
 	}
-	m, err := sites[0].unseal(h.Envelope) // what any of them can: they share the realm and the keys
-	if err != nil {
-		return Message{}, err
-	}
-	return m, nil
+	return sites[0].unseal(h.Envelope) // what any of them can: they share the realm and the keys
 }
 
 // send composes a message and hands it to the first of the channel's senders
@@ -391,9 +387,6 @@ func (s *Service) send(ctx context.Context, m Message) error {
 	undeliverable := true
 	for i, sender := range senders {
 		err := s.contain(func() error {
-			if i == len(senders)-1 {
-				return sender.Send(ctx, m)
-			}
 			// One that hangs must leave time for those after it.
 			share, cancel := context.WithTimeout(ctx, remaining(ctx)/time.Duration(len(senders)-i))
 			defer cancel()
