@@ -53,11 +53,11 @@ type measuredStore struct {
 
 // measured returns a store with its operations measured, under the name of its
 // module.
-func measured(store otp.Store, module Store) *measuredStore {
+func (m meterSet) measured(store otp.Store, module Store) *measuredStore {
 	s, name := &measuredStore{store: store}, storeName(module)
 	for i, operation := range storeOperations {
-		s.times[i] = meters.storeTimes.WithLabelValues(name, operation)
-		s.errors[i] = meters.storeErrors.WithLabelValues(name, operation)
+		s.times[i] = m.storeTimes.WithLabelValues(name, operation)
+		s.errors[i] = m.storeErrors.WithLabelValues(name, operation)
 	}
 	return s
 }

@@ -99,7 +99,8 @@ func answered[T comparable](t *testing.T, got, want T, err error) error {
 // its answer passed on.
 func TestStoreIsMeasured(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(meters.storeTimes, meters.storeErrors)
+	own := newMeters()
+	registry.MustRegister(own.storeTimes, own.storeErrors)
 	if len(storeCalls) != len(storeOperations) {
 		t.Fatalf("%d of %d operations are tested", len(storeCalls), len(storeOperations))
 	}
@@ -123,7 +124,7 @@ func TestStoreIsMeasured(t *testing.T) {
 		{"a defect", t.Context(), errors.New("defect"), 0, 1},
 	} {
 		for operation, call := range storeCalls {
-			s := measured(answering{test.err}, new(BoltStore))
+			s := own.measured(answering{test.err}, new(BoltStore))
 			before := samples(t, registry)
 			if err := call(t, test.ctx, s); err != test.err {
 				t.Errorf("%s, %s: the error is %v", test.name, operation, err)

@@ -299,7 +299,7 @@ func BenchmarkCounting(b *testing.B) {
 		}
 	})
 	b.Run("store", func(b *testing.B) {
-		s := measured(nil, new(BoltStore))
+		s := meters.measured(nil, new(BoltStore))
 		b.ReportAllocs()
 		for b.Loop() {
 			s.done(b.Context(), startOperation, time.Now(), nil)

@@ -79,7 +79,7 @@ type pooledStore struct {
 func loadStore(module Store, logger *slog.Logger) (*pooledStore, error) {
 	value, _, err := stores.LoadOrNew(module.Identity(), func() (caddy.Destructor, error) {
 		p := &pooledStore{module: module, logger: logger}
-		p.measured = measured(p, module)
+		p.measured = meters.measured(p, module)
 		p.watch = otp.NewWatch(p.measured, module.Patience(), logger)
 		return p, nil
 	})
