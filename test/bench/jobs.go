@@ -18,6 +18,7 @@ func jobs(ctx context.Context, s *stage) ([]job, error) {
 	// Theirs is on a server of its own, as ours is.
 	theirRedis, ourRedis := redisserver.Start(s), redisserver.Start(s)
 	reference := start(s, serveReference, theirRedis.URL())
+	inCaddy := start(s, serveReferenceInside, theirRedis.URL())
 	plain, told := vanilla(s, app.addr), telling(s, app.addr)
 	onRedis := guarded(s, app.addr, "store redis "+ourRedis.URL(), toFile)
 	// It does the same for who may not sign in, and delivers nothing.
@@ -43,12 +44,19 @@ func jobs(ctx context.Context, s *stage) ([]job, error) {
 			theirs: fixed(reference, "ref", storesOf(reference.addr)),
 		}
 	}
+	// besides is a row for what is between the two: what a start needs of Caddy.
+	inside := job{
+		name: "ref as a handler of Caddy's, 32 connections", against: "ref", connections: 32,
+		ours:   fixed(inCaddy, "ref in Caddy", storesOf(inCaddy.addr)),
+		theirs: fixed(reference, "ref", storesOf(reference.addr)),
+	}
 	return []job{
 		proxied("anonymous", "", "vanilla", plain, 0.98),
 		proxied("signed in by cookie", byCookie, "vanilla", plain, 0.95),
 		proxied("signed in by cookie", byCookie, "vanilla with header_up", told, 0),
 		proxied("bearer JWT", byBearer, "vanilla", plain, 0.95),
 		proxied("bearer JWT", byBearer, "vanilla with header_up", told, 0),
+		inside,
 		reach("start, 32 connections", onRedis, 32, 0.90, 1.2, startsAt(onRedis)),
 		reach("start that delivers nothing, 32 connections", undelivered, 32, 0.90, 1.2, startsAt(undelivered)),
 		reach("verify, 32 connections", onRedis, 32, 0.90, 1.2, signInsAt(ctx, onRedis, 32)),

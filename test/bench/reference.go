@@ -21,8 +21,9 @@ import (
 // The servers that ours is held against run as processes of this program, so
 // that each one's CPU time is its own.
 const (
-	serveApp       = "app"
-	serveReference = "reference"
+	serveApp             = "app"
+	serveReference       = "reference"
+	serveReferenceInside = "reference in Caddy"
 )
 
 // serve runs such a server until its end.
@@ -37,6 +38,8 @@ func serve(what, addr, redis string) error {
 			return err
 		}
 		handler = reference{goredis.NewClient(options)}
+	case serveReferenceInside:
+		return serveCaddyReference(addr, redis)
 	default:
 		return fmt.Errorf("nothing is called %q", what)
 	}
