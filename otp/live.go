@@ -229,12 +229,15 @@ func (w *Watch) log() *slog.Logger {
 }
 
 // tell tells the configuration that runs that the store is down, or no longer.
-func (w *Watch) tell(down bool) {
+// told is false where none runs.
+func (w *Watch) tell(down bool) (told bool) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	if len(w.terms) > 0 {
-		w.terms[len(w.terms)-1].observer.StoreTurned(down)
+	if len(w.terms) == 0 {
+		return false
 	}
+	w.terms[len(w.terms)-1].observer.StoreTurned(down)
+	return true
 }
 
 // Logger returns the log of the newest configuration that runs.

@@ -366,6 +366,31 @@ func TestStoreIsTold(t *testing.T) {
 	})
 }
 
+// TestStoreIsToldLater: who is appointed in the midst of an outage hears of its
+// begin then, and of its end only after that.
+func TestStoreIsToldLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, next := new(told), new(told)
+		h := newHouse(t, observed(o, nil))
+		other := newHouseOn(t, h.store, observed(next, nil))
+		h.store.setErr(ErrUnavailable)
+		h.watch.Start()
+		defer h.watch.Stop()
+		time.Sleep(time.Minute)
+		dismiss := h.watch.Appoint(h.logger, h.Service)
+		o.expect(t)
+		time.Sleep(2 * watchInterval)
+		o.expect(t, "down true")
+		dismiss()
+		h.store.setErr(nil)
+		time.Sleep(time.Minute)
+		defer h.watch.Appoint(h.logger, other.Service)()
+		time.Sleep(2 * watchInterval)
+		next.expect(t, "down false")
+		o.expect(t)
+	})
+}
+
 // TestAge is how old the news of revocations are.
 func TestAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -100,9 +100,8 @@ func (w *Watch) poll(ctx context.Context) {
 		case err == nil && outage.ends():
 			w.log().Info("revocations can be read again")
 		}
-		if down != outage.lasts(time.Now()) {
+		if down != outage.lasts(time.Now()) && w.tell(!down) {
 			down = !down
-			w.tell(down)
 		}
 		select {
 		case <-ctx.Done():
