@@ -149,10 +149,12 @@ func growth(ctx context.Context, s *stage, largest, operations int64, p *plots) 
 				return err
 			}
 			each := float64(held-empty) / float64(size)
-			fmt.Printf("| %s | %d | %s | %s | %.0f | %d MiB |\n", h.name, size, start, verify, each, heap()>>20)
+			heap := mebibytes(heap())
+			fmt.Printf("| %s | %d | %s | %s | %.0f | %.1f MiB |\n", h.name, size, start, verify, each, heap)
 			p.add("growth-time", h.name+", start", float64(size), start.milliseconds())
 			p.add("growth-time", h.name+", verify", float64(size), verify.milliseconds())
 			p.add("growth-bytes", h.name, float64(size), each)
+			p.add("growth-heap", h.name, float64(size), heap)
 		}
 	}
 	return nil
@@ -168,7 +170,7 @@ const (
 
 // days prints what becomes of bolt's file day by day, and how long operations
 // take while what the day before has left is swept.
-func days(ctx context.Context, s *stage, people, operations int64) error {
+func days(ctx context.Context, s *stage, people, operations int64, p *plots) error {
 	h, advance, err := onBolt(s)
 	if err != nil {
 		return err
@@ -180,13 +182,13 @@ func days(ctx context.Context, s *stage, people, operations int64) error {
 		case <-ctx.Done():
 		}
 	}
-	for day := range 4 {
+	for day := 1; day <= 4; day++ {
 		pause(2 * time.Second) // the sweep looks for what is over once in a second
 		start, verify, err := h.measure(ctx, 32, operations)
 		if err != nil {
 			return err
 		}
-		if day > 0 {
+		if day > 1 {
 			// A day is long enough to remove what the one before has left,
 			// which this measurement's day isn't.
 			pause(time.Duration(entriesPerPerson*(people+operations)/sweptInSecond) * time.Second)
@@ -198,7 +200,10 @@ func days(ctx context.Context, s *stage, people, operations int64) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("| %d | %d | %d MiB | %s | %s |\n", day+1, people, held>>20, start, verify)
+		fmt.Printf("| %d | %d | %.0f MiB | %s | %s |\n", day, people, mebibytes(held), start, verify)
+		p.add("days-file", "file", float64(day), mebibytes(held))
+		p.add("days-time", "start", float64(day), start.milliseconds())
+		p.add("days-time", "verify", float64(day), verify.milliseconds())
 		advance(25 * time.Hour)
 	}
 	return nil
@@ -347,9 +352,11 @@ func chargesOf(n int64) []otp.Charge {
 }
 
 // heap is what this process holds, in bytes.
-func heap() uint64 {
+func heap() int64 {
 	runtime.GC()
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
-	return stats.HeapAlloc
+	return int64(stats.HeapAlloc)
 }
+
+func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }

@@ -52,6 +52,9 @@ func (p *plots) add(name, line string, x, y float64) {
 var titles = map[string]string{
 	"growth-time":  "ms per operation (median), by people in the store",
 	"growth-bytes": "bytes kept per person, by people in the store",
+	"growth-heap":  "MiB of heap in this process, by people in the store",
+	"days-file":    "MiB of bolt's file, by day",
+	"days-time":    "ms per operation on bolt beside the sweep (median), by day",
 	"connections":  "operations per second, by callers",
 }
 
