@@ -76,7 +76,8 @@ func (s *Site) Sent(to string) int {
 	return s.outbox.sent[to]
 }
 
-// OtherCode returns a code that isn't this one.
+// OtherCode returns a code that isn't this one, or another text that differs in
+// its first character.
 func OtherCode(code string) string {
 	if code[0] == '9' {
 		return "0" + code[1:]
