@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/fcgi"
@@ -188,14 +189,18 @@ func TestUserAfterAnother(t *testing.T) {
 
 // TestNobodyAllocations: a request of nobody gets its placeholders for nothing.
 func TestNobodyAllocations(t *testing.T) {
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	repl := caddy.NewReplacer()
-	for range 7 { // so that its list has room
-		repl.Map(nobody)
+	least := math.Inf(1)
+	for range 5 { // what else the process does is counted too
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		repl := caddy.NewReplacer()
+		for range 7 { // so that its list has room
+			repl.Map(nobody)
+		}
+		r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl))
+		least = min(least, testing.AllocsPerRun(1, func() { setUser(r, nil) }))
 	}
-	r = r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl))
-	if n := testing.AllocsPerRun(1, func() { setUser(r, nil) }); n != 0 {
-		t.Errorf("%v allocations", n)
+	if least != 0 {
+		t.Errorf("%v allocations", least)
 	}
 }
 

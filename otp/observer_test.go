@@ -266,6 +266,7 @@ func TestMessagesAreTold(t *testing.T) {
 				o := new(told)
 				h := newHouse(t, observed(o, nil))
 				h.sender.answer = test.answer
+				h.courier.pause = deliveryPause // the start is told first
 				h.courier.Start()
 				defer h.courier.Stop()
 				h.mustStart(t, "jane@example.com")

@@ -102,10 +102,12 @@ type HTTP struct {
 	host    string
 	cache   time.Duration
 	timeout time.Duration
-	logger  *slog.Logger
-	now     func() time.Time
-	ctx     context.Context // of all questions, until Stop
-	cancel  context.CancelFunc
+	// patience is [patience], but in tests.
+	patience time.Duration
+	logger   *slog.Logger
+	now      func() time.Time
+	ctx      context.Context // of all questions, until Stop
+	cancel   context.CancelFunc
 
 	mu     sync.Mutex
 	known  *answers
@@ -156,6 +158,7 @@ func NewHTTP(c HTTPConfig) (*HTTP, error) {
 		headers:   make(http.Header),
 		cache:     cmp.Or(c.Cache, DefaultCache),
 		timeout:   cmp.Or(c.Timeout, DefaultTimeout),
+		patience:  patience,
 		logger:    c.Logger,
 		now:       c.Now,
 		known:     newAnswers(),
@@ -221,7 +224,10 @@ func (d *HTTP) Find(ctx context.Context, a otp.Address) (otp.Person, error) {
 	q, err := d.ask(a, last, now)
 	d.mu.Unlock()
 	if err == nil {
-		hurry := last != nil && now.Sub(last.at) <= patientAge
+		var hurry time.Duration
+		if last != nil && now.Sub(last.at) <= patientAge {
+			hurry = d.patience
+		}
 		if err = q.wait(ctx, hurry); err == nil {
 			return q.answer.result()
 		}
@@ -239,7 +245,7 @@ func (d *HTTP) Ask(ctx context.Context, a otp.Address) (otp.Person, error) {
 	q, err := d.ask(a, nil, d.now())
 	d.mu.Unlock()
 	if err == nil {
-		if err = q.wait(ctx, false); err == nil {
+		if err = q.wait(ctx, 0); err == nil {
 			return q.answer.result()
 		}
 	}
@@ -267,10 +273,10 @@ var (
 	errPaused = errors.New("asking for this address failed a moment ago")
 )
 
-// wait waits for the answer, in a hurry only as long as patience lasts.
-func (q *question) wait(ctx context.Context, hurry bool) error {
+// wait waits for the answer, no longer than patience unless that is 0.
+func (q *question) wait(ctx context.Context, patience time.Duration) error {
 	var late <-chan time.Time
-	if hurry {
+	if patience > 0 {
 		timer := time.NewTimer(patience)
 		defer timer.Stop()
 		late = timer.C

@@ -3,6 +3,7 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
@@ -36,24 +38,64 @@ func serve(t *testing.T, answer http.HandlerFunc) *service {
 	return serveWith(t, HTTPConfig{}, answer)
 }
 
+// serveWith is serve with a configuration. The service has all the time it needs
+// on a busy machine: of what is about time there is [serveInBubble].
 func serveWith(t *testing.T, c HTTPConfig, answer http.HandlerFunc) *service {
 	t.Helper()
 	s := &service{t: t, clock: time.Now()}
 	s.answers(answer)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.asked.Add(1)
-		(*s.answer.Load())(w, r)
-	}))
+	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
+	c.URL, c.Timeout = server.URL+"/people?key=s3cret", cmp.Or(c.Timeout, time.Minute)
+	s.open(c) // it stops before the server's end, which waits for answers
+	s.patience = time.Minute
+	return s
+}
+
+// serveInBubble is serve without a network, in a bubble of [synctest]: there an
+// answer takes the time that its handler sleeps.
+func serveInBubble(t *testing.T, c HTTPConfig, answer http.HandlerFunc) *service {
+	t.Helper()
+	s := &service{t: t, clock: time.Now()}
+	s.answers(answer)
+	c.URL = "http://directory.internal/people?key=s3cret"
+	s.open(c)
+	s.client.Transport = s
+	return s
+}
+
+func (s *service) open(c HTTPConfig) {
+	s.t.Helper()
 	log, logger := newLogged()
-	c.URL, c.Logger, c.Now = server.URL+"/people?key=s3cret", logger, s.time
+	c.Logger, c.Now = logger, s.time
 	d, err := NewHTTP(c)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	t.Cleanup(d.Stop) // before the server's end, which waits for answers
+	s.t.Cleanup(d.Stop)
 	s.HTTP, s.logged = d, log
-	return s
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.asked.Add(1)
+	(*s.answer.Load())(w, r)
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		s.ServeHTTP(w, r)
+	}()
+	select {
+	case <-answered:
+		return w.Result(), nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
 }
 
 func (s *service) answers(answer http.HandlerFunc) { s.answer.Store(&answer) }
@@ -241,14 +283,16 @@ func TestHTTPUnreachable(t *testing.T) {
 }
 
 func TestHTTPDeadline(t *testing.T) {
-	s := serveWith(t, HTTPConfig{Timeout: 20 * time.Millisecond}, func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // else the server doesn't see the hang-up
-		<-r.Context().Done()
+	synctest.Test(t, func(t *testing.T) {
+		s := serveInBubble(t, HTTPConfig{Timeout: 3 * time.Second}, func(_ http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+		})
+		begun := time.Now()
+		_, err := s.find("alice")
+		if waited := time.Since(begun); waited != 3*time.Second || !errors.Is(err, otp.ErrUnavailable) || !strings.Contains(err.Error(), "didn't answer in time") {
+			t.Errorf("%v after %s", err, waited)
+		}
 	})
-	_, err := s.find("alice")
-	if !errors.Is(err, otp.ErrUnavailable) || !strings.Contains(err.Error(), "didn't answer in time") {
-		t.Error(err)
-	}
 }
 
 func TestHTTPCaches(t *testing.T) {
@@ -342,35 +386,44 @@ func TestHTTPTriesWithOne(t *testing.T) {
 // TestHTTPSlow: an old answer serves only while the new one is awaited, and
 // not if it is older than an hour.
 func TestHTTPSlow(t *testing.T) {
-	s := serve(t, admins)
-	s.want("alice", "admins", 1)
-	release := make(chan struct{})
-	s.answers(func(w http.ResponseWriter, r *http.Request) {
-		<-release
-		nobody(w, r)
-	})
-	s.pass(DefaultCache)
-	begun := time.Now()
-	s.want("alice", "admins", 1)
-	if waited := time.Since(begun); waited < patience {
-		t.Errorf("waited %s", waited)
-	}
-	s.want("alice", "admins", 0) // the same question is still being asked
-	close(release)
-	eventually(t, "alice is out", func() bool {
-		_, err := s.find("alice")
-		return errors.Is(err, otp.ErrNobody)
-	})
-	s.logged.want(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := serveInBubble(t, HTTPConfig{}, admins)
+		s.want("alice", "admins", 1)
+		release := make(chan struct{})
+		s.answers(func(w http.ResponseWriter, r *http.Request) {
+			<-release
+			nobody(w, r)
+		})
+		s.pass(DefaultCache)
+		begun := time.Now()
+		s.want("alice", "admins", 1)
+		if waited := time.Since(begun); waited != patience {
+			t.Errorf("waited %s", waited)
+		}
+		s.want("alice", "admins", 0) // the same question is still being asked
+		close(release)
+		synctest.Wait()
+		s.want("alice", "nobody", 0)
+		s.logged.want(t)
 
-	s = serve(t, admins)
-	s.want("alice", "admins", 1)
-	s.answers(func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(patience + 50*time.Millisecond)
-		nobody(w, r)
+		s = serveInBubble(t, HTTPConfig{}, admins)
+		s.want("alice", "admins", 1)
+		s.answers(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(patience + 1)
+			nobody(w, r)
+		})
+		s.pass(patientAge)
+		s.want("alice", "admins", 1)
+		time.Sleep(1)
+		synctest.Wait()
+		s.want("alice", "nobody", 0)
+		s.answers(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(patience + 1)
+			staff(w, r)
+		})
+		s.pass(patientAge + 1)
+		s.want("alice", "staff", 1)
 	})
-	s.pass(patientAge + 1)
-	s.want("alice", "nobody", 1)
 }
 
 // TestHTTPAsksOnce: those who ask at a time for one address share a question,
@@ -462,24 +515,25 @@ func TestHTTPBounds(t *testing.T) {
 
 // TestHTTPCrowd: a service that many have to wait for isn't one that fails.
 func TestHTTPCrowd(t *testing.T) {
-	timeout := 1500 * time.Millisecond
-	s := serveWith(t, HTTPConfig{Timeout: timeout}, func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(timeout * 2 / 3)
-		nobody(w, r)
-	})
-	results := make(chan error)
-	for i := range 2 * maxAsking {
-		go func() {
-			_, err := s.find(fmt.Sprintf("p%d", i))
-			results <- err
-		}()
-	}
-	for range 2 * maxAsking {
-		if err := <-results; !errors.Is(err, otp.ErrNobody) {
-			t.Errorf("got %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		s := serveInBubble(t, HTTPConfig{}, func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(DefaultTimeout * 2 / 3)
+			nobody(w, r)
+		})
+		results := make(chan error)
+		for i := range 2 * maxAsking {
+			go func() {
+				_, err := s.find(fmt.Sprintf("p%d", i))
+				results <- err
+			}()
 		}
-	}
-	s.logged.want(t)
+		for range 2 * maxAsking {
+			if err := <-results; !errors.Is(err, otp.ErrNobody) {
+				t.Errorf("got %v", err)
+			}
+		}
+		s.logged.want(t)
+	})
 }
 
 // TestHTTPFailsOnSome: whoever finds addresses that a service fails on delays

@@ -146,18 +146,24 @@ func (i *Issuer) SignPending(ctx context.Context, x otp.Session, lifetime time.D
 	}
 	all["exp"] = expires.Unix()
 	all[sessionClaim] = i.sealed.Seal(x, now)
-	return i.Sign(ctx, Access, all)
+	return i.signAt(ctx, Access, all, now)
 }
 
 // Sign returns a JWT with the claims; iss and iat are set here. exp must be
 // among them, in seconds.
 func (i *Issuer) Sign(ctx context.Context, typ Type, claims map[string]any) (string, error) {
+	return i.signAt(ctx, typ, claims, i.now())
+}
+
+// signAt is [Issuer.Sign] at the time that the claims are of: the key may take a
+// while to come, and a token be as short.
+func (i *Issuer) signAt(ctx context.Context, typ Type, claims map[string]any, now time.Time) (string, error) {
 	key, err := i.keys.current(ctx)
 	if err != nil {
 		return "", err
 	}
 	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", key.id)
-	return i.signWith(jose.SigningKey{Algorithm: jose.RS256, Key: key.private}, options, claims)
+	return i.signWith(jose.SigningKey{Algorithm: jose.RS256, Key: key.private}, options, claims, now)
 }
 
 // SignBySecret returns a JWT as [Issuer.Sign] does, signed with HS256 by a
@@ -165,13 +171,13 @@ func (i *Issuer) Sign(ctx context.Context, typ Type, claims map[string]any) (str
 // [Issuer.Parse] takes none of these, but [Issuer.ParseBySecret].
 func (i *Issuer) SignBySecret(secret []byte, typ Type, claims map[string]any) (string, error) {
 	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
-	return i.signWith(jose.SigningKey{Algorithm: jose.HS256, Key: secret}, options, claims)
+	return i.signWith(jose.SigningKey{Algorithm: jose.HS256, Key: secret}, options, claims, i.now())
 }
 
-func (i *Issuer) signWith(key jose.SigningKey, options *jose.SignerOptions, claims map[string]any) (string, error) {
+func (i *Issuer) signWith(key jose.SigningKey, options *jose.SignerOptions, claims map[string]any, now time.Time) (string, error) {
 	all := maps.Clone(claims)
 	all["iss"] = i.url
-	all["iat"] = i.now().Unix()
+	all["iat"] = now.Unix()
 	payload, err := json.Marshal(all)
 	if err != nil {
 		return "", err

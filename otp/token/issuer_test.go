@@ -114,6 +114,19 @@ func TestAccessTimes(t *testing.T) {
 	}
 }
 
+// TestAccessOfAMoment: a token that takes a while to make lives as long as it
+// says all the same.
+func TestAccessOfAMoment(t *testing.T) {
+	i, _ := newIssuer(t, host)
+	x := testSession(t)
+	now := x.Created
+	i.now = func() time.Time { now = now.Add(10 * time.Second); return now }
+	_, claims := decode(t, mustBe(i.SignAccess(t.Context(), x, 10*time.Minute, nil)))
+	if lives := claims["exp"].(float64) - claims["iat"].(float64); lives != 600 {
+		t.Errorf("it lives for %v s", lives)
+	}
+}
+
 func TestAuthenticateAsksTheService(t *testing.T) {
 	i, s := newIssuer(t, host)
 	x := testSession(t)

@@ -15,7 +15,7 @@ import (
 func (i *Issuer) SignRenewal(claims map[string]any) (string, error) {
 	key := i.renewals[0]
 	options := (&jose.SignerOptions{}).WithType(jose.ContentType(Renewal)).WithHeader("kid", key.ID)
-	return i.signWith(jose.SigningKey{Algorithm: jose.HS256, Key: key.Key}, options, claims)
+	return i.signWith(jose.SigningKey{Algorithm: jose.HS256, Key: key.Key}, options, claims, i.now())
 }
 
 // ParseRenewal verifies a refresh token of this site and returns its claims. It

@@ -177,9 +177,10 @@ func testCases(t *testing.T, rows contract) {
 			r.post(t, startPath, email(regular)(), "x-request-language", "tlh").Want(http.StatusOK)
 			return "written in " + written(r.In(t).Message())
 		}},
-		{"A16 right code, JSON", "200 access_token expires_in scope token_type; 86400 Bearer", func(t *testing.T) string {
+		{"A16 right code, JSON", "200 access_token expires_in scope token_type; a day true, Bearer", func(t *testing.T) string {
 			a := r.login(t, regular, "")
-			return fmt.Sprintf("%s; %v %s", a.outcome(), a.Fields["expires_in"], a.text("token_type"))
+			seconds, _ := a.Fields["expires_in"].(float64)
+			return fmt.Sprintf("%s; a day %t, %s", a.outcome(), aDay(seconds), a.text("token_type"))
 		}},
 		{"A17 right code, form", "200 access_token expires_in scope token_type", func(t *testing.T) string {
 			address := r.newEmail()

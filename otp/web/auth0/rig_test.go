@@ -92,6 +92,13 @@ func (r *rig) newPhone() string {
 // answer is what came back.
 type answer struct{ webtest.Answer }
 
+// aDay reports whether a lifetime in seconds is that of a session of a day, less
+// the moments since it began.
+func aDay(seconds float64) bool {
+	const day = 24 * 60 * 60
+	return seconds > day-60 && seconds <= day
+}
+
 // text is a field, or "" where it isn't there.
 func (a answer) text(name string) string {
 	text, _ := a.Fields[name].(string)

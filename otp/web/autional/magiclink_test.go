@@ -178,7 +178,7 @@ func TestConfirmRefuses(t *testing.T) {
 		{"a number", `{"token":1}`, invalidParameter, []string{"token type"}},
 		{"more", `{"token":"x","code":"1"}`, invalidParameter, []string{"code unknown"}},
 		{"garbage", `{"token":"x"}`, linkInvalid, nil},
-		{"altered", `{"token":"` + raw[:len(raw)-2] + `AA"}`, linkInvalid, nil},
+		{"altered", `{"token":"` + raw[:len(raw)/2] + webtest.OtherCode(raw[len(raw)/2:]) + `"}`, linkInvalid, nil},
 		{"an access token", `{"token":"` + signedIn.Text("access_token") + `"}`, linkInvalid, nil},
 		{"a refresh token", `{"token":"` + signedIn.Text("refresh_token") + `"}`, linkInvalid, nil},
 		{"truncated", `{"token":"`, malformedBody, nil},

@@ -250,7 +250,7 @@ func TestCutOff(t *testing.T) {
 				if network := net.Error(nil); !tc.http2 && (!errors.As(err, &network) || !network.Timeout()) {
 					t.Errorf("the app can't write because of %v", err)
 				}
-			case <-time.After(5 * time.Second):
+			case <-time.After(30 * time.Second):
 				answer.Body.Close()
 				server.CloseClientConnections()
 				t.Fatal("the app can still write")

@@ -37,11 +37,12 @@ func denying(pattern string) setting {
 }
 
 // realm are sites of one realm, by their origins; the usual one is its home.
+// Their clock stands still: what lives for seconds would end on a busy machine.
 type realm map[string]*site
 
 func newRealm(t testing.TB, settings ...setting) realm {
 	t.Helper()
-	home := newSite(t, atHome)
+	home := newSiteIn(t, webtest.Options{Frozen: true}, atHome)
 	sites := realm{webtest.Origin: home}
 	for _, origin := range []string{origin2, origin3} {
 		sites[origin] = newSiteIn(t, webtest.Options{Origin: origin, Beside: home.Site}, append(settings, atHome)...)

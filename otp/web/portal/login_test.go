@@ -145,7 +145,7 @@ func TestLoginRefusesAddresses(t *testing.T) {
 }
 
 func TestLoginThrottled(t *testing.T) {
-	s := newSite(t)
+	s := newSiteIn(t, webtest.Options{Frozen: true})
 	b := s.browser()
 	first := b.start("jane@example.com", "/private")
 	for range 2 {

@@ -271,7 +271,7 @@ func TestSecondFactorIsNoLogin(t *testing.T) {
 // TestSharedBudget: wrong guesses at a second factor and at a login of the
 // address count together, and both end them.
 func TestSharedBudget(t *testing.T) {
-	s := newSite(t, func(c *otp.Config, pages *Config) {
+	s := newSiteIn(t, webtest.Options{Frozen: true}, func(c *otp.Config, pages *Config) {
 		c.Throttles.Address = []otp.Throttle{{Events: 100, Window: time.Hour}}
 		pages.Send = otp.FormCode
 	})
@@ -312,7 +312,7 @@ func TestSharedBudget(t *testing.T) {
 // (attack A-28).
 func TestSecondFactorThrottled(t *testing.T) {
 	d := &staff{people: [][]string{{"jane@example.com", janesPhone}}}
-	s := newSite(t, func(c *otp.Config, _ *Config) {
+	s := newSiteIn(t, webtest.Options{Frozen: true}, func(c *otp.Config, _ *Config) {
 		c.Senders[otp.SMS], c.Directory = c.Senders[otp.Email], d
 	})
 	b := s.browser()

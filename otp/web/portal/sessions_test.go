@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/otp/web/webtest"
 )
 
 const (
@@ -44,7 +45,7 @@ func (b *browser) holds() bool {
 }
 
 func TestSessions(t *testing.T) {
-	s := newSite(t)
+	s := newSiteIn(t, webtest.Options{Frozen: true})
 	desk, phone, joe := s.browser(), s.browser(), s.browser()
 	desk.device, phone.device = firefoxOnWindows, safariOnIPhone
 	joe.signIn("joe@example.com")

@@ -96,7 +96,7 @@ func TestRepeatedVerify(t *testing.T) {
 }
 
 func TestVerifyCoolDown(t *testing.T) {
-	s := newSite(t)
+	s := newSiteIn(t, webtest.Options{Frozen: true})
 	b := s.browser()
 	message := b.start("jane@example.com", "/")
 	for range 2 {
@@ -122,7 +122,7 @@ func TestVerifyCoolDown(t *testing.T) {
 }
 
 func TestStartInCoolDown(t *testing.T) {
-	s := newSite(t, func(_ *otp.Config, pages *Config) { pages.Send = otp.FormCode })
+	s := newSiteIn(t, webtest.Options{Frozen: true}, func(_ *otp.Config, pages *Config) { pages.Send = otp.FormCode })
 	b := s.browser()
 	code := b.start("jane@example.com", "/").Code
 	for range 4 {
@@ -141,7 +141,7 @@ func TestStartInCoolDown(t *testing.T) {
 }
 
 func TestVerifyThrottled(t *testing.T) {
-	s := newSite(t, func(c *otp.Config, _ *Config) {
+	s := newSiteIn(t, webtest.Options{Frozen: true}, func(c *otp.Config, _ *Config) {
 		c.Throttles.ClientIP = []otp.Throttle{{Events: 1, Window: time.Hour}}
 	})
 	b := s.browser()
