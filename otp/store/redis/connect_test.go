@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/redisserver"
 )
 
@@ -344,12 +345,7 @@ func serveTLS(t *testing.T) (server *redisserver.Server, a *authority, pair tls.
 	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	listener.Close()
+	addr := freeport.Addr(t)
 	_, port, _ := net.SplitHostPort(addr)
 	server = redisserver.Start(t, "--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key,
 		"--tls-ca-cert-file", ca, "--tls-auth-clients", "yes")
