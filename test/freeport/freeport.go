@@ -13,8 +13,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
+
+	"github.com/caddy-otp/caddy-otp/test/filelock"
 )
 
 // The ports to choose from, the last one excluded. They are below those that
@@ -22,7 +23,7 @@ import (
 const first, end = 20000, 32768
 
 // Take returns a port of 127.0.0.1 that nobody listens on, and that is no other
-// test's until this one ends.
+// test's until this one ends, or dies.
 func Take(t testing.TB) int {
 	t.Helper()
 	folder := filepath.Join(os.TempDir(), fmt.Sprintf("caddy-otp-ports-%d", os.Getuid()))
@@ -32,7 +33,7 @@ func Take(t testing.TB) int {
 	offset := rand.IntN(end - first)
 	for i := range end - first {
 		port := first + (offset+i)%(end-first)
-		release, err := reserve(filepath.Join(folder, strconv.Itoa(port)))
+		release, err := filelock.Try(filepath.Join(folder, strconv.Itoa(port)))
 		if err != nil {
 			continue
 		}
@@ -51,20 +52,6 @@ func Take(t testing.TB) int {
 func Addr(t testing.TB) string {
 	t.Helper()
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(Take(t)))
-}
-
-// reserve locks a file, which the kernel unlocks where the process dies. The
-// file stays: were it removed, two could each lock one of its name.
-func reserve(path string) (release func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		file.Close()
-		return nil, err
-	}
-	return func() { file.Close() }, nil
 }
 
 // isFree reports whether a server can listen on a port, on this host alone and
