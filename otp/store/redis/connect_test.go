@@ -126,7 +126,7 @@ func TestReconfigure(t *testing.T) {
 	}
 	urls, prefix := []string{server.URL()}, WithKeyPrefix("p:")
 	user(">" + password(0))
-	s, err := OpenServers(urls, prefix, WithCredentials("otp", password(0)))
+	s, err := OpenServers(urls, prefix, WithTimeout(10*time.Second), WithCredentials("otp", password(0)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestReconfigure(t *testing.T) {
 	}
 	close(end)
 	running.Wait()
-	if err := s.Reconfigure(urls, prefix, WithCredentials("", "")); err != nil {
+	if err := s.Reconfigure(urls, prefix, timeout, WithCredentials("", "")); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Reconfigure(urls); err == nil {
@@ -190,7 +190,7 @@ func TestMendedByReconfiguring(t *testing.T) {
 		t.Fatal(err)
 	}
 	prefix := WithKeyPrefix("logged:")
-	s, log := openLogged(t, server.URL(), WithCredentials("otp", "wrong"))
+	s, log := openLogged(t, server.URL(), unhurried, WithCredentials("otp", "wrong"))
 	told := func(line string) func() bool {
 		return func() bool {
 			s.Get(t.Context(), "key")
@@ -198,7 +198,7 @@ func TestMendedByReconfiguring(t *testing.T) {
 		}
 	}
 	eventually(t, "told", told("redis is down"))
-	if err := s.Reconfigure([]string{server.URL()}, prefix, WithCredentials("otp", "right")); err != nil {
+	if err := s.Reconfigure([]string{server.URL()}, prefix, unhurried, WithCredentials("otp", "right")); err != nil {
 		t.Fatal(err)
 	}
 	start(t, s, 1)
@@ -210,7 +210,7 @@ func TestMendedByReconfiguring(t *testing.T) {
 		return strings.Contains(log.String(), "takes no writes")
 	})
 	ask(t, admin, "REPLICAOF", "NO", "ONE")
-	if err := s.Reconfigure([]string{server.URL()}, prefix); err != nil {
+	if err := s.Reconfigure([]string{server.URL()}, prefix, unhurried); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "told", told("redis takes writes again"))
