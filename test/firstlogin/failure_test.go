@@ -216,7 +216,7 @@ func TestRedisDown(t *testing.T) {
 	site.SkipShort(t)
 	server := redisserver.Start(t)
 	r := site.New(t, "store redis "+server.URL()+"\n\t\tsecret a-secret-of-more-than-thirty-two-bytes", site.APIs+site.Roomy+"\n\t\tprotect /private")
-	token := site.Dialects[0].Login(r, "before@example.com", 1).Text(t, "accessToken")
+	token := loginInTime(r, site.Dialects[0])
 	for _, fault := range []struct {
 		name       string
 		begin, end func()
@@ -256,6 +256,24 @@ func TestRedisDown(t *testing.T) {
 			}
 		})
 	}
+}
+
+// loginInTime logs somebody in on a store that has its default time limit, for
+// as long as a busy machine comes too late for that, and returns their token.
+func loginInTime(r *site.Rig, d site.Dialect) string {
+	r.T.Helper()
+	deadline := time.Now().Add(recovery)
+	for nth := 0; time.Now().Before(deadline); nth++ {
+		address := fmt.Sprintf("before%d@example.com", nth)
+		if d.Start(r, address).Status != http.StatusOK {
+			continue
+		}
+		if a := d.Verify(r, address, r.Message(address, 1).Code); a.Status == http.StatusOK {
+			return a.Text(r.T, d.Token)
+		}
+	}
+	r.T.Fatalf("nobody can log in:\n%s", r.Caddy.Log())
+	return ""
 }
 
 // fastest asks up to five times for an answer within 300 ms and returns the one
