@@ -16,6 +16,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/caddy-otp/caddy-otp/test/child"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 )
 
 // The servers that ours is held against run as processes of this program, so
@@ -99,7 +100,7 @@ func start(s *stage, what, redis string) process {
 	if err != nil {
 		s.Fatal(err)
 	}
-	addr := freeAddr(s)
+	addr := freeport.Addr(s)
 	command := exec.Command(program, "-serve", what, "-addr", addr, "-redis", redis)
 	command.Stderr = os.Stderr
 	command.SysProcAttr = child.DieWithParent()
@@ -112,15 +113,6 @@ func start(s *stage, what, redis string) process {
 	})
 	awaitListener(s, addr)
 	return process{addr: addr, pid: command.Process.Pid}
-}
-
-func freeAddr(s *stage) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		s.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func awaitListener(s *stage, addr string) {

@@ -7,7 +7,6 @@ package caddyserver
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,10 +18,12 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/test/child"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 )
 
-// startTimeout bounds how long Caddy may take until it serves.
-const startTimeout = 20 * time.Second
+// startTimeout bounds how long Caddy may take until it serves: a small machine
+// that compiles beside it needs its time.
+const startTimeout = time.Minute
 
 // Server is a running Caddy.
 type Server struct {
@@ -55,15 +56,11 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// FreePort returns a port that nobody listens on.
+// FreePort returns a port that nobody listens on, and that no other test gets
+// before this one ends.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	return freeport.Take(t)
 }
 
 // Command returns a caddy command, such as adapt or validate, in a folder.

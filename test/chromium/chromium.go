@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/caddy-otp/caddy-otp/test/filelock"
 )
 
 // errMissing is the one line for who has no Chromium.
@@ -43,11 +45,24 @@ func Path(t *testing.T) string {
 	return path
 }
 
-// fetched returns the Chromium in dir, which it fetches if it isn't there.
+// fetched returns the Chromium in dir, which it fetches if it isn't there. Of
+// several test processes that miss it one fetches it, and the others wait: none
+// takes away what another has begun to use.
 func fetched(ctx context.Context, dir string) (string, error) {
 	path := filepath.Join(dir, launcher)
 	if runs(ctx, path) {
 		return path, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", err
+	}
+	release, err := filelock.Wait(ctx, dir+".lock")
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	if runs(ctx, path) {
+		return path, nil // another process was faster
 	}
 	if err := fetch(ctx, dir); err != nil {
 		return "", fmt.Errorf("%w (%v)", errMissing, err)

@@ -27,14 +27,9 @@ exec "$here/files/usr/lib/chromium/chromium" "$@"
 )
 
 // fetch fills dir with the browser and those of the packages that it needs which
-// aren't installed. Several test processes may do so at the same time: each fills
-// a folder of its own, and the first to rename it wins.
+// aren't installed, or leaves it as it was.
 func fetch(ctx context.Context, dir string) error {
-	parent := filepath.Dir(dir)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return err
-	}
-	work, err := os.MkdirTemp(parent, "chromium-fetch-")
+	work, err := os.MkdirTemp(filepath.Dir(dir), "chromium-fetch-")
 	if err != nil {
 		return err
 	}
@@ -59,9 +54,6 @@ func fetch(ctx context.Context, dir string) error {
 	}
 	if err := os.WriteFile(filepath.Join(filled, launcher), []byte(script), 0o755); err != nil {
 		return err
-	}
-	if runs(ctx, filepath.Join(dir, launcher)) {
-		return nil // another process was faster
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return err

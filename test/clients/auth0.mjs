@@ -96,7 +96,7 @@ await call('loginWithEmail of nobody', () => web.passwordless.loginWithEmail({ e
 const dave = 'dave@example.com';
 await call('sendEmail to Dave', () => short.passwordless.sendEmail({ email: dave, send: 'code' }));
 const late = await code(dave);
-await sleep(1200);
+await sleep(4200);
 await call('loginWithEmail with an expired code', () => short.passwordless.loginWithEmail({ email: dave, code: late }));
 
 // Clients that prove themselves otherwise, or don't.

@@ -40,7 +40,7 @@ func testAuth0(t *testing.T, store string) {
 	origin := fmt.Sprintf("https://localhost:%d", caddyserver.FreePort(t))
 	short := fmt.Sprintf("https://localhost:%d", caddyserver.FreePort(t))
 	caddy := caddyserver.Start(t, site.GlobalBlock(store),
-		auth0Site(origin, tls, public, keySet, "")+auth0Site(short, tls, public, keySet, "code {\n\t\t\tlifetime 1s\n\t\t}"))
+		auth0Site(origin, tls, public, keySet, "")+auth0Site(short, tls, public, keySet, "code {\n\t\t\tlifetime 4s\n\t\t}"))
 
 	lines := nodejs.Run(t, ".", "auth0.mjs",
 		"NODE_EXTRA_CA_CERTS="+tls.root,

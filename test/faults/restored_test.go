@@ -73,9 +73,10 @@ func (b backup) restore(t *testing.T, operator *redis.Client, lifetimes bool) {
 // lost, and nothing crashes.
 func TestRestored(t *testing.T) {
 	site.SkipShort(t)
-	const lifetime = 2 * time.Second
+	// Long enough for a busy machine to log somebody in.
+	const lifetime = 10 * time.Second
 	server := redisserver.Start(t)
-	r := newRig(t, 1, standalone(server.URL()).lines(patient), spacious+"\n\t\tcode {\n\t\t\tlifetime 2s\n\t\t}")
+	r := newRig(t, 1, standalone(server.URL()).lines(patient), spacious+"\n\t\tcode {\n\t\t\tlifetime 10s\n\t\t}")
 	n, operator := r.nodes[0], admin(t, server.Addr)
 
 	known, gone := r.login(), r.login()

@@ -108,7 +108,7 @@ func TestUndeliveredMessageArrives(t *testing.T) {
 		relay.mu.Unlock()
 		r.Caddy.Run()
 
-		deadline := time.Now().Add(30 * time.Second)
+		deadline := time.Now().Add(site.DeliveryWait)
 		for len(relay.deliveries()) < sent {
 			if time.Now().After(deadline) {
 				t.Fatalf("%d of %d messages arrived:\n%s", len(relay.deliveries()), sent, r.Caddy.Log())
@@ -206,13 +206,17 @@ func TestRejectedReload(t *testing.T) {
 	}
 }
 
+// recovery bounds how long a store that is back may take to be used, on a busy
+// machine too.
+const recovery = 30 * time.Second
+
 // TestRedisDown answers at once and lets the app's traffic through, and
 // recovers by itself.
 func TestRedisDown(t *testing.T) {
 	site.SkipShort(t)
 	server := redisserver.Start(t)
 	r := site.New(t, "store redis "+server.URL()+"\n\t\tsecret a-secret-of-more-than-thirty-two-bytes", site.APIs+site.Roomy+"\n\t\tprotect /private")
-	token := site.Dialects[0].Login(r, "before@example.com", 1).Text(t, "accessToken")
+	token := loginInTime(r, site.Dialects[0])
 	for _, fault := range []struct {
 		name       string
 		begin, end func()
@@ -243,7 +247,7 @@ func TestRedisDown(t *testing.T) {
 				t.Errorf("anonymous on a protected path: %d", a.Status)
 			}
 			fault.end()
-			recovered := time.Now().Add(5 * time.Second)
+			recovered := time.Now().Add(recovery)
 			for nth := 0; site.Dialects[1].Start(r, fmt.Sprintf("after%d-%s@example.com", nth, fault.name)).Status != http.StatusOK; nth++ {
 				if time.Now().After(recovered) {
 					t.Fatal("it doesn't recover")
@@ -252,6 +256,24 @@ func TestRedisDown(t *testing.T) {
 			}
 		})
 	}
+}
+
+// loginInTime logs somebody in on a store that has its default time limit, for
+// as long as a busy machine comes too late for that, and returns their token.
+func loginInTime(r *site.Rig, d site.Dialect) string {
+	r.T.Helper()
+	deadline := time.Now().Add(recovery)
+	for nth := 0; time.Now().Before(deadline); nth++ {
+		address := fmt.Sprintf("before%d@example.com", nth)
+		if d.Start(r, address).Status != http.StatusOK {
+			continue
+		}
+		if a := d.Verify(r, address, r.Message(address, 1).Code); a.Status == http.StatusOK {
+			return a.Text(r.T, d.Token)
+		}
+	}
+	r.T.Fatalf("nobody can log in:\n%s", r.Caddy.Log())
+	return ""
 }
 
 // fastest asks up to five times for an answer within 300 ms and returns the one
@@ -283,7 +305,7 @@ func TestRedisAbsentAtStart(t *testing.T) {
 		t.Errorf("other traffic: %d", a.Status)
 	}
 	server.Restart()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(recovery)
 	for nth := 0; site.Dialects[0].Start(r, fmt.Sprintf("late%d@example.com", nth)).Status != http.StatusOK; nth++ {
 		if time.Now().After(deadline) {
 			t.Fatalf("it doesn't work once redis is there:\n%s", r.Caddy.Log())

@@ -55,7 +55,7 @@ func TestTrace(t *testing.T) {
 func logged(t *testing.T, r *site.Rig, message, traceID string) map[string]any {
 	t.Helper()
 	var found []map[string]any
-	for deadline := time.Now().Add(5 * time.Second); len(found) == 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(site.DeliveryWait); len(found) == 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		for line := range strings.Lines(r.Caddy.Log()) {
 			var fields map[string]any
 			if json.Unmarshal([]byte(line), &fields) == nil && fields["msg"] == message && strings.Contains(line, traceID) {

@@ -17,7 +17,7 @@ import (
 
 // directoryWait bounds how long a change of the list may take to be seen: two
 // looks, 200 ms apart, and a busy machine.
-const directoryWait = 10 * time.Second
+const directoryWait = site.DeliveryWait
 
 // list is a site whose directory is a file.
 type list struct {

@@ -269,7 +269,7 @@ func handOff(t *testing.T, r *site.Rig, w *trust, home, b string) {
 	if out := site.Form(at(r, b), joe, "/.otp/logout", nil); out.Status >= http.StatusBadRequest {
 		t.Fatalf("logout: %d %s", out.Status, out.Body)
 	}
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(recovery)
 	for {
 		where, page := visit(t, joe, home+"/page", "/.otp/login")
 		if where != home+"/page" {

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/caddy-otp/caddy-otp/test/filelock"
 )
 
 // modules is where npm puts packages.
@@ -46,12 +48,20 @@ func install(ctx context.Context, dir string) (string, error) {
 	})
 }
 
-// fill makes a folder of the cache. Several test processes may do so at the
-// same time: each fills a folder of its own, and the first to rename it wins.
+// fill makes a folder of the cache. Of several test processes that miss it one
+// makes it, and the others wait.
 func fill(ctx context.Context, dir string, into func(work string) error) error {
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
+	}
+	release, err := filelock.Wait(ctx, dir+".lock")
+	if err != nil {
+		return err
+	}
+	defer release()
+	if isThere(dir) {
+		return nil // another process was faster
 	}
 	work, err := os.MkdirTemp(parent, "npm-fetch-")
 	if err != nil {
@@ -61,10 +71,7 @@ func fill(ctx context.Context, dir string, into func(work string) error) error {
 	if err := into(work); err != nil {
 		return err
 	}
-	if err := os.Rename(work, dir); err != nil && !isThere(dir) {
-		return err
-	}
-	return ctx.Err()
+	return os.Rename(work, dir)
 }
 
 func isThere(dir string) bool {

@@ -4,9 +4,11 @@ package redisserver
 
 import (
 	"fmt"
-	"net"
+	"strconv"
 	"testing"
 	"time"
+
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 )
 
 // slots is how many slots a Cluster's keys are spread over.
@@ -30,16 +32,12 @@ func StartCluster(t testing.TB, args ...string) *Cluster {
 	c := new(Cluster)
 	for i := range 3 {
 		node := launch(t, func(s *Server) error {
-			bus, err := freeAddr()
-			if err != nil {
-				return err
-			}
-			_, port, err := net.SplitHostPort(bus)
+			bus := strconv.Itoa(freeport.Take(t))
 			s.args = append([]string{
-				"--cluster-enabled", "yes", "--cluster-port", port, "--cluster-announce-ip", "127.0.0.1",
+				"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-announce-ip", "127.0.0.1",
 				"--cluster-node-timeout", fmt.Sprint(NodeTimeout.Milliseconds()),
 			}, args...)
-			return err
+			return nil
 		})
 		node.must("CLUSTER", "SET-CONFIG-EPOCH", i+1)
 		node.must("CLUSTER", "ADDSLOTSRANGE", i*slots/3, (i+1)*slots/3-1)

@@ -13,6 +13,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/caddy-otp/caddy-otp/test/filelock"
 )
 
 // toolsPackage carries the server: redis-check-rdb is the same executable,
@@ -42,10 +44,23 @@ func locate(ctx context.Context) (binary, error) {
 	return fetched(ctx, filepath.Join(cache, "caddy-otp", serverName, release()))
 }
 
-// fetched returns the server in dir, which it fetches if it isn't there.
+// fetched returns the server in dir, which it fetches if it isn't there. Of
+// several test processes that miss it one fetches it, and the others wait: none
+// takes away what another has begun to use.
 func fetched(ctx context.Context, dir string) (binary, error) {
 	if b, ok := runnable(ctx, dir); ok {
 		return b, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return binary{}, err
+	}
+	release, err := filelock.Wait(ctx, dir+".lock")
+	if err != nil {
+		return binary{}, err
+	}
+	defer release()
+	if b, ok := runnable(ctx, dir); ok {
+		return b, nil // another process was faster
 	}
 	if err := fetch(ctx, dir); err != nil {
 		return binary{}, fmt.Errorf("%w (%v)", errMissing, err)
@@ -88,14 +103,9 @@ func Version(t testing.TB) string {
 }
 
 // fetch fills dir with the server and its libraries from the distribution's
-// packages. Several test processes may do so at the same time: each fills a
-// folder of its own, and the first to rename it wins.
+// packages, or leaves it as it was.
 func fetch(ctx context.Context, dir string) error {
-	parent := filepath.Dir(dir)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return err
-	}
-	work, err := os.MkdirTemp(parent, "fetch-")
+	work, err := os.MkdirTemp(filepath.Dir(dir), "fetch-")
 	if err != nil {
 		return err
 	}
@@ -121,18 +131,10 @@ func fetch(ctx context.Context, dir string) error {
 	if err := os.Symlink(packagedPath, filepath.Join(root, serverName)); err != nil {
 		return err
 	}
-	if _, ok := runnable(ctx, dir); ok {
-		return nil // another process was faster
-	}
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	if err := os.Rename(root, dir); err != nil {
-		if _, ok := runnable(ctx, dir); !ok {
-			return err
-		}
-	}
-	return nil
+	return os.Rename(root, dir)
 }
 
 // download fetches the server's package and those of its libraries that are

@@ -20,10 +20,12 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/test/child"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 )
 
-// startTimeout bounds how long a server may take until it answers.
-const startTimeout = 10 * time.Second
+// startTimeout bounds how long a server may take until it answers: a small
+// machine that compiles beside it needs its time.
+const startTimeout = time.Minute
 
 // Server is a running redis-server.
 type Server struct {
@@ -65,11 +67,9 @@ func launch(t testing.TB, prepare func(*Server) error) *Server {
 	}
 	s := &Server{t: t, binary: found, dir: t.TempDir()}
 	t.Cleanup(s.Kill)
-	// Another process may take the port between its choice and its use.
+	// What isn't a test may take the port between its choice and its use.
 	for range 3 {
-		if s.Addr, err = freeAddr(); err != nil {
-			t.Fatal(err)
-		}
+		s.Addr = freeport.Addr(t)
 		if err = prepare(s); err != nil {
 			t.Fatal(err)
 		}
@@ -210,15 +210,6 @@ func answers(addr string) bool {
 	}
 	text := string(reply[:n])
 	return strings.HasPrefix(text, "+PONG") || strings.HasPrefix(text, "-NOAUTH")
-}
-
-func freeAddr() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }
 
 func lastLine(text string) string {

@@ -140,12 +140,12 @@ func (r *Rig) Host() string { return strings.TrimPrefix(r.URL, "http://") }
 func (r *Rig) Raw(request string) string {
 	r.T.Helper()
 	host := r.Host()
-	conn, err := net.DialTimeout("tcp", host, 5*time.Second)
+	conn, err := net.DialTimeout("tcp", host, DeliveryWait)
 	if err != nil {
 		r.T.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(DeliveryWait)); err != nil {
 		r.T.Fatal(err)
 	}
 	request = strings.ReplaceAll(request, "HOST", host)

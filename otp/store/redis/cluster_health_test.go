@@ -32,9 +32,7 @@ func TestHealthOfAClusterWithoutANode(t *testing.T) {
 		looks.Add(1)
 		return inspect(ctx)
 	}
-	if err := logIn(t.Context(), s, 1); err != nil {
-		t.Fatal(err)
-	}
+	awaitsLogin(t, s, 1)
 	servers.Servers[1].Kill()
 	began, failed := time.Now(), 0
 	asked, looked := probes.Load(), looks.Load()
@@ -58,7 +56,7 @@ func TestHealthOfAClusterWithoutANode(t *testing.T) {
 	for _, server := range servers.Servers {
 		server.Do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
 	}
-	err := openAt(t, servers.URLs(), WithTimeout(limit)).Check(t.Context())
+	err := openAt(t, servers.URLs()).Check(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "any_eviction_policy") {
 		t.Errorf("the check of the nodes that are left says %v", err)
 	}
@@ -77,12 +75,10 @@ func TestHealthOfAClusterWithoutANode(t *testing.T) {
 func TestHangingNode(t *testing.T) {
 	servers := serveCluster(t, "--cluster-require-full-coverage", "no")
 	log := new(logBuffer)
-	s := openAt(t, servers.URLs(), WithTimeout(otp.DefaultTimeout), WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+	s := openAt(t, servers.URLs(), WithTimeout(limit), WithLogger(slog.New(slog.NewTextHandler(log, nil))))
 	gone := servers.Owner(servers.Slot("{" + testHandle(1).Shard() + "}"))
 	for n := range int64(otp.Shards) {
-		if err := logIn(t.Context(), s, n); err != nil {
-			t.Fatal(err)
-		}
+		awaitsLogin(t, s, n)
 	}
 	gone.Stop()
 	var asking sync.WaitGroup
@@ -106,7 +102,7 @@ func TestHangingNode(t *testing.T) {
 func TestReplacedNode(t *testing.T) {
 	servers := serveCluster(t, "--cluster-require-full-coverage", "no")
 	log := new(logBuffer)
-	s := openAt(t, servers.URLs(), WithTimeout(otp.DefaultTimeout), WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+	s := openAt(t, servers.URLs(), WithTimeout(limit), WithLogger(slog.New(slog.NewTextHandler(log, nil))))
 	gone, others := servers.Servers[0], servers.Servers[1:]
 	id, err := gone.Do("CLUSTER", "MYID")
 	if err != nil {

@@ -135,8 +135,9 @@ func TestReshard(t *testing.T) {
 func TestSlotOnItsWay(t *testing.T) {
 	servers := serveCluster(t)
 	s := openAt(t, servers.URLs(), WithTimeout(150*time.Millisecond))
+	unhurried := openAt(t, servers.URLs(), WithKeyPrefix(s.prefix))
 	const n = 7
-	start(t, s, n)
+	start(t, unhurried, n)
 	slot := servers.Slot("{07}")
 	to := servers.Servers[0]
 	if servers.Owner(slot) == to {
@@ -155,17 +156,17 @@ func TestSlotOnItsWay(t *testing.T) {
 	time.Sleep(2 * s.current.Load().timeout) // what is given back after the answer is by then
 	// Where the timeout cut off a try, nobody knows whether it ran: that stays
 	// charged. It is rare; of eleven starts, all would be eleven.
-	o, err := s.Start(t.Context(), testChallenge(n), nil, charge)
+	o, err := unhurried.Start(t.Context(), testChallenge(n), nil, charge)
 	if err != nil || o.Result != otp.Accepted || o.Levels[0] > 6*charge.Interval() {
 		t.Fatalf("start: result %d, levels %v, %v; the refused ones are still charged", o.Result, o.Levels, err)
 	}
-	wantVerify(t, s, n, "code", otp.Verified)
+	wantVerify(t, unhurried, n, "code", otp.Verified)
 }
 
 // What ran or may have run stays charged.
 func TestSpreadChargesNeverCountTooLittle(t *testing.T) {
 	servers := serveCluster(t)
-	s := openAt(t, servers.URLs(), WithTimeout(300*time.Millisecond))
+	s := openAt(t, servers.URLs(), WithTimeout(limit))
 	// A bucket at another node than the handle.
 	handleNode := servers.Owner(servers.Slot("{" + testHandle(1).Shard() + "}"))
 	var charge otp.Charge
@@ -175,7 +176,7 @@ func TestSpreadChargesNeverCountTooLittle(t *testing.T) {
 			break
 		}
 	}
-	start(t, s, 1)
+	awaitsStart(t, s, 1)
 	guess := testGuess(1, "wrong")
 	guess.Expect = nil
 	handleNode.Stop()
@@ -203,7 +204,7 @@ func TestSpreadChargesNeverCountTooLittle(t *testing.T) {
 // nothing stays charged.
 func TestClusterRecordOutOfReach(t *testing.T) {
 	servers := serveCluster(t, "--cluster-require-full-coverage", "no")
-	s := openAt(t, servers.URLs(), WithTimeout(300*time.Millisecond))
+	s := openAt(t, servers.URLs(), WithTimeout(limit))
 	nodeOf := func(key string) *redisserver.Server { return servers.Owner(servers.Slot("{" + otp.ShardOf(key) + "}")) }
 	handleNode := servers.Owner(servers.Slot("{" + testHandle(1).Shard() + "}"))
 	// The record is at another node than the handle, the bucket at the handle's.
@@ -219,27 +220,24 @@ func TestClusterRecordOutOfReach(t *testing.T) {
 	guess := testGuess(1, "code")
 	guess.Expect = &otp.ExpectedRecord{Key: find(false)}
 	recordNode := nodeOf(guess.Expect.Key)
-	start(t, s, 1)
+	awaitsStart(t, s, 1)
 	recordNode.Stop()
 	for range 2 {
 		_, err := s.Verify(t.Context(), guess, testSession(1), charge)
 		wantUnavailableOf(t, err)
 	}
-	time.Sleep(2 * s.current.Load().timeout) // what is given back after the answer is by then
 	recordNode.Continue()
-	deadline := time.Now().Add(20 * time.Second)
-	for {
+	eventually(t, "given back, and verified", func() bool {
 		o, err := s.Verify(t.Context(), guess, testSession(1), charge)
-		if err == nil {
-			if o.Result != otp.Verified {
-				t.Errorf("result is %d, want Verified", o.Result)
-			}
-			return
+		// What is given back after the answer may not be yet.
+		if err != nil || o.Result == otp.Throttled {
+			return false
 		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
+		if o.Result != otp.Verified {
+			t.Fatalf("result is %d, want Verified", o.Result)
 		}
-	}
+		return true
+	})
 }
 
 func wantUnavailableOf(t *testing.T, err error) {
@@ -254,9 +252,7 @@ func wantUnavailableOf(t *testing.T, err error) {
 func TestClusterNodeIsKilled(t *testing.T) {
 	servers := serveCluster(t, "--cluster-require-full-coverage", "no")
 	s := openAt(t, servers.URLs(), WithTimeout(limit))
-	if err := logIn(t.Context(), s, 1); err != nil {
-		t.Fatal(err)
-	}
+	awaitsLogin(t, s, 1)
 	gone := servers.Servers[1]
 	gone.Kill()
 	works, fails := 0, 0

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/otp"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/redisserver"
 )
 
@@ -125,7 +126,7 @@ func TestReconfigure(t *testing.T) {
 	}
 	urls, prefix := []string{server.URL()}, WithKeyPrefix("p:")
 	user(">" + password(0))
-	s, err := OpenServers(urls, prefix, WithCredentials("otp", password(0)))
+	s, err := OpenServers(urls, prefix, WithTimeout(10*time.Second), WithCredentials("otp", password(0)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func TestReconfigure(t *testing.T) {
 	}
 	close(end)
 	running.Wait()
-	if err := s.Reconfigure(urls, prefix, WithCredentials("", "")); err != nil {
+	if err := s.Reconfigure(urls, prefix, timeout, WithCredentials("", "")); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Reconfigure(urls); err == nil {
@@ -189,7 +190,7 @@ func TestMendedByReconfiguring(t *testing.T) {
 		t.Fatal(err)
 	}
 	prefix := WithKeyPrefix("logged:")
-	s, log := openLogged(t, server.URL(), WithCredentials("otp", "wrong"))
+	s, log := openLogged(t, server.URL(), unhurried, WithCredentials("otp", "wrong"))
 	told := func(line string) func() bool {
 		return func() bool {
 			s.Get(t.Context(), "key")
@@ -197,7 +198,7 @@ func TestMendedByReconfiguring(t *testing.T) {
 		}
 	}
 	eventually(t, "told", told("redis is down"))
-	if err := s.Reconfigure([]string{server.URL()}, prefix, WithCredentials("otp", "right")); err != nil {
+	if err := s.Reconfigure([]string{server.URL()}, prefix, unhurried, WithCredentials("otp", "right")); err != nil {
 		t.Fatal(err)
 	}
 	start(t, s, 1)
@@ -209,7 +210,7 @@ func TestMendedByReconfiguring(t *testing.T) {
 		return strings.Contains(log.String(), "takes no writes")
 	})
 	ask(t, admin, "REPLICAOF", "NO", "ONE")
-	if err := s.Reconfigure([]string{server.URL()}, prefix); err != nil {
+	if err := s.Reconfigure([]string{server.URL()}, prefix, unhurried); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "told", told("redis takes writes again"))
@@ -344,12 +345,7 @@ func serveTLS(t *testing.T) (server *redisserver.Server, a *authority, pair tls.
 	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	listener.Close()
+	addr := freeport.Addr(t)
 	_, port, _ := net.SplitHostPort(addr)
 	server = redisserver.Start(t, "--tls-port", port, "--tls-cert-file", certificate, "--tls-key-file", key,
 		"--tls-ca-cert-file", ca, "--tls-auth-clients", "yes")

@@ -3,6 +3,7 @@
 package redis
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // TestCosts holds what people cost the server: memory, to the byte, and the
-// time of its scripts, which bounds a deployment, with room for a busy machine.
+// time of its scripts, which bounds a deployment.
 func TestCosts(t *testing.T) {
 	_, s := serve(t)
 	const people = 1000
@@ -21,7 +22,7 @@ func TestCosts(t *testing.T) {
 			operation(n + 1)
 		}
 		calls, micros := evalsha(t, s)
-		each := micros / float64(calls)
+		each := typical(t, s, micros/float64(calls))
 		t.Logf("a %s takes the server %.1f µs", what, each)
 		if calls != people || each > most {
 			t.Errorf("%d scripts of %.1f µs each for a %s; want %d of %v µs at most", calls, each, what, people, most)
@@ -50,4 +51,22 @@ func TestCosts(t *testing.T) {
 	if outbox := strings.Count(ask(t, s, "KEYS", "*:m:*"), ":m:"); outbox != people+1 {
 		t.Errorf("%d messages in the outbox", outbox)
 	}
+}
+
+// typical is how long a script took the server since RESETSTAT, in µs: half of
+// them took longer. A server before version 7 doesn't tell; then it is the
+// average, which counts what else a busy machine does.
+func typical(t *testing.T, s *Store, average float64) float64 {
+	t.Helper()
+	for line := range strings.Lines(ask(t, s, "INFO", "latencystats")) {
+		if rest, ok := strings.CutPrefix(line, "latency_percentiles_usec_evalsha:p50="); ok {
+			p50, _, _ := strings.Cut(rest, ",")
+			micros, err := strconv.ParseFloat(p50, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return micros
+		}
+	}
+	return average
 }

@@ -74,6 +74,8 @@ type health struct {
 	stop    context.CancelFunc
 	stopped context.Context
 	running sync.WaitGroup
+	// tending says that tend is under way.
+	tending atomic.Bool
 
 	checking sync.Mutex
 	// checked is when the settings were looked at, or zero where they must be.
@@ -243,12 +245,25 @@ func (h *health) run() {
 		}
 		h.mend()
 		if !h.answers.doubtful() {
-			h.checkIfDue()
-			if h.watch != nil {
-				h.watch(h.stopped)
-			}
+			h.tend()
 		}
 	}
+}
+
+// tend looks at the settings, and after the nodes, beside the questions: it may
+// take as long as an operation, and where nobody asks for that long, operations
+// that fail for want of one node make the whole Cluster seem to be down.
+func (h *health) tend() {
+	if !h.tending.CompareAndSwap(false, true) {
+		return
+	}
+	h.running.Go(func() {
+		defer h.tending.Store(false)
+		h.checkIfDue()
+		if h.watch != nil {
+			h.watch(h.stopped)
+		}
+	})
 }
 
 // mend asks until there is no doubt, however often doubts come and go: on a
@@ -276,7 +291,7 @@ func (h *health) mend() {
 		}
 		h.learnFromProbe(began, err)
 		if !h.answers.doubtful() { // it may be full for long
-			h.checkIfDue()
+			h.tend()
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -306,6 +307,35 @@ func TestServerThatKeepsNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSlowLook: while some of a Cluster's nodes hang, it takes as long as an
+// operation may to look at its settings and at those nodes. Meanwhile it is asked
+// all the same whether the rest answers, or whoever fails would make it seem down.
+func TestSlowLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		p.slow = 4 * patience
+		var watched, atOnce atomic.Int64
+		p.health.watch = func(context.Context) {
+			watched.Add(1)
+			if atOnce.Add(1) > 1 {
+				t.Error("the nodes are looked after twice at a time")
+			}
+			time.Sleep(p.slow)
+			atOnce.Add(-1)
+		}
+		for began := time.Now(); time.Since(began) < 2*checkInterval; {
+			p.operate(20*time.Millisecond, context.DeadlineExceeded)
+			if err := p.admit(true); err != nil {
+				t.Fatalf("after %v: %v", time.Since(began), err)
+			}
+		}
+		if watched.Load() == 0 {
+			t.Error("nobody looked after the nodes")
+		}
+		p.logged(map[string]int{"ERROR": 0})
+	})
 }
 
 // TestLateFailure is of operations that began before the server was back.

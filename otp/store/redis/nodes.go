@@ -54,7 +54,7 @@ func (n *node) tellEnd(message string, away time.Duration) {
 
 // watchNodes asks the nodes of a Cluster that are in doubt, while it answers as
 // a whole, and tells the log of those that are down or have been replaced. It
-// is for one goroutine.
+// is for one goroutine at a time.
 func (l *link) watchNodes(ctx context.Context) {
 	found := l.found.Load()
 	if found == nil {

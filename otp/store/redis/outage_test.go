@@ -35,6 +35,10 @@ func openLogged(t *testing.T, url string, options ...Option) (*Store, *logBuffer
 	return s, log
 }
 
+// unhurried is for tests of what no time limit has to do with: a busy machine is
+// no fault of the store.
+var unhurried = WithTimeout(5 * time.Second)
+
 // eventually waits generously: the machine may be busy.
 func eventually(t *testing.T, what string, holds func() bool) time.Duration {
 	t.Helper()
@@ -59,9 +63,10 @@ func wantLog(t *testing.T, log *logBuffer, want map[string]int) {
 }
 
 // traffic starts challenges, some hundreds a second, until stop is called,
-// which returns the longest that one took. None may fail otherwise than for
-// want of the server.
-func traffic(t *testing.T, s *Store) (stop func() (longest time.Duration)) {
+// which checks that none took longer than twice the store's time limit. None may
+// fail otherwise than for want of the server.
+func traffic(t *testing.T, s *Store) (stop func()) {
+	stalled := measureStalls()
 	var n, longest atomic.Int64
 	done := make(chan struct{})
 	var running sync.WaitGroup
@@ -76,19 +81,18 @@ func traffic(t *testing.T, s *Store) (stop func() (longest time.Duration)) {
 				id := n.Add(1)
 				began := time.Now()
 				_, err := s.Start(context.Background(), testChallenge(id), testMessage(id))
-				took := int64(time.Since(began))
-				for last := longest.Load(); took > last && !longest.CompareAndSwap(last, took); last = longest.Load() {
-				}
+				raise(&longest, time.Since(began))
 				if err != nil && !errors.Is(err, otp.ErrUnavailable) {
 					t.Error(err)
 				}
 			}
 		})
 	}
-	return func() time.Duration {
+	return func() {
+		t.Helper()
 		close(done)
 		running.Wait()
-		return time.Duration(longest.Load())
+		wantWithin(t, 2*s.current.Load().timeout+100*time.Millisecond, time.Duration(longest.Load()), stalled())
 	}
 }
 
@@ -118,29 +122,30 @@ func TestOutages(t *testing.T) {
 			test.away(server)
 			eventually(t, "noticed", func() bool { return s.current.Load().health.admit(false) != nil })
 			time.Sleep(300 * time.Millisecond) // those who had waited have gone
-			for range 100 {
+			// Of operations that wait each takes the time limit. A busy machine
+			// may hold up a few that don't.
+			const many = 100
+			waited := 0
+			for range many {
 				began := time.Now()
 				err := s.Revoke(t.Context(), otp.Revocation{Owner: "x", Lifetime: time.Hour})
 				wantUnavailable(t, "revoke", err)
-				if took := time.Since(began); took > 100*time.Millisecond {
-					t.Errorf("an operation waited %v though it was known to fail", took)
+				if time.Since(began) > 100*time.Millisecond {
+					waited++
 				}
 				if !errors.Is(err, otp.ErrTold) {
 					t.Errorf("%v is not marked as told", err)
 				}
 			}
-			if n := runtime.NumGoroutine(); n > 2*steady {
-				t.Errorf("%d goroutines, %d before", n, steady)
+			if waited > many/10 {
+				t.Errorf("%d of %d operations waited though they were known to fail", waited, many)
 			}
+			eventually(t, "goroutines don't pile up", func() bool { return runtime.NumGoroutine() <= 2*steady })
 
 			test.now(server)
 			recovers(t, s)
-			start(t, s, 1_000_000)
-			longest := stop()
-			// Twice the limit, as this machine may be busy.
-			if longest > 600*time.Millisecond {
-				t.Errorf("an operation took %v", longest)
-			}
+			awaitsStart(t, s, 1_000_000)
+			stop()
 			eventually(t, "told", func() bool { return strings.Contains(log.String(), "up again") })
 			wantLog(t, log, map[string]int{"redis is down": 1, "redis is up again": 1, "level=ERROR": 1})
 		})
@@ -160,9 +165,7 @@ func TestBlackhole(t *testing.T) {
 	}
 	stop := traffic(t, s)
 	eventually(t, "noticed", func() bool { return s.current.Load().health.admit(false) != nil })
-	if longest := stop(); longest > 600*time.Millisecond {
-		t.Errorf("an operation took %v", longest)
-	}
+	stop()
 	wantLog(t, log, map[string]int{"redis is down": 1, "no answer in time": 1, "level=ERROR": 1})
 }
 
@@ -174,7 +177,7 @@ func TestNoneAtStart(t *testing.T) {
 	}
 	server := redisserver.Start(t)
 	server.Kill()
-	s, log := openLogged(t, server.URL())
+	s, log := openLogged(t, server.URL(), unhurried)
 	if err := s.Check(t.Context()); err != nil {
 		t.Errorf("it stops the start: %v", err)
 	}
@@ -205,7 +208,7 @@ func TestCheck(t *testing.T) {
 		{name: "replica", command: []any{"REPLICAOF", "127.0.0.1", "1"}, undo: []any{"REPLICAOF", "NO", "ONE"}, says: "is a replica"},
 	} {
 		ask(t, admin, test.command...)
-		s, log := openLogged(t, server.URL(), test.options...)
+		s, log := openLogged(t, server.URL(), append(test.options, unhurried)...)
 		err := s.Check(t.Context())
 		if (err != nil) != (test.says != "") || err != nil && !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: the check says %v", test.name, err)
@@ -229,7 +232,7 @@ func TestLeastUser(t *testing.T) {
 	} {
 		ask(t, admin, command...)
 	}
-	s, log := openLogged(t, url)
+	s, log := openLogged(t, url, unhurried)
 	if err := s.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -286,7 +289,7 @@ func TestFloatingAddress(t *testing.T) {
 	}
 	old, next := redisserver.Start(t), redisserver.Start(t)
 	address := newSwitch(t, old.Addr)
-	s, log := openLogged(t, "redis://"+address.Addr(), WithTimeout(2*time.Second))
+	s, log := openLogged(t, "redis://"+address.Addr(), unhurried)
 	if err := s.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -440,7 +443,7 @@ func TestLinesThatLeadNowhere(t *testing.T) {
 	old, next := redisserver.Start(t), redisserver.Start(t)
 	address := newSwitch(t, old.Addr)
 	const poolSize = 40
-	s, log := openLogged(t, "redis://"+address.Addr(), WithPoolSize(poolSize))
+	s, log := openLogged(t, "redis://"+address.Addr(), WithPoolSize(poolSize), WithTimeout(limit))
 	l := s.current.Load()
 	if err := s.Check(t.Context()); err != nil {
 		t.Fatal(err)
@@ -538,16 +541,17 @@ func TestOldBackup(t *testing.T) {
 func TestBusy(t *testing.T) {
 	server, s := serve(t, "--lua-time-limit", "50")
 	quick, log := openLogged(t, server.URL())
-	start(t, quick, 1)
+	awaitsStart(t, quick, 1)
 	go s.client().Eval(context.Background(), "while true do end", nil)
+	stalled := measureStalls()
+	var longest atomic.Int64
 	eventually(t, "noticed", func() bool {
 		began := time.Now()
 		_, err := quick.Start(t.Context(), testChallenge(2), nil)
-		if took := time.Since(began); took > limit {
-			t.Errorf("start took %v", took)
-		}
+		raise(&longest, time.Since(began))
 		return err != nil && strings.Contains(log.String(), "redis is down")
 	})
+	wantWithin(t, limit, time.Duration(longest.Load()), stalled())
 	eventually(t, "killed", func() bool { return s.client().ScriptKill(t.Context()).Err() == nil })
 	eventually(t, "back", func() bool { _, err := quick.Start(t.Context(), testChallenge(3), nil); return err == nil })
 }
@@ -555,7 +559,7 @@ func TestBusy(t *testing.T) {
 // TestFull: it is told once, and what needs no memory goes on.
 func TestFull(t *testing.T) {
 	server, admin := serve(t, "--maxmemory", "10mb")
-	s, log := openLogged(t, server.URL(), WithTimeout(5*time.Second))
+	s, log := openLogged(t, server.URL(), unhurried)
 	start(t, s, 1)
 	ask(t, admin, "CONFIG", "SET", "maxmemory", "1mb")
 	for n := int64(2); !strings.Contains(log.String(), "redis is full"); n++ {
@@ -578,7 +582,7 @@ func TestFull(t *testing.T) {
 // where no throttle and no failure would be remembered.
 func TestLoading(t *testing.T) {
 	server, admin := serve(t, "--key-load-delay", "20000")
-	s, log := openLogged(t, server.URL())
+	s, log := openLogged(t, server.URL(), unhurried)
 	const spent = 3
 	charge := otp.Charge{Scope: otp.ScopeAddress, Throttle: otp.Throttle{Events: spent, Window: time.Hour}}
 	for range spent {

@@ -37,7 +37,7 @@ func awaitsLogin(t *testing.T, s *Store, n int64) {
 func TestFailover(t *testing.T) {
 	servers := serveSentinel(t)
 	s := openAt(t, servers.URLs(), WithSentinel(redisserver.MasterName), WithTimeout(limit))
-	start(t, s, 1)
+	awaitsStart(t, s, 1)
 	servers.AwaitReplicas()
 	old := servers.Primary()
 	old.Kill()
@@ -45,7 +45,7 @@ func TestFailover(t *testing.T) {
 	awaitsLogin(t, s, 1000)
 	wantVerify(t, s, 1, "code", otp.Verified) // it was replicated
 
-	start(t, s, 2)
+	awaitsStart(t, s, 2)
 	old.Restart()
 	servers.AwaitReplicas()
 	servers.Failover()
@@ -58,7 +58,7 @@ func TestFailover(t *testing.T) {
 func TestSilentSentinel(t *testing.T) {
 	servers := serveSentinel(t)
 	s := openAt(t, servers.URLs(), WithSentinel(redisserver.MasterName), WithTimeout(limit))
-	start(t, s, 1)
+	awaitsStart(t, s, 1)
 	old := servers.Primary()
 	subscribed(t, servers).Stop()
 	old.Stop()

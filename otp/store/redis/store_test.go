@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,24 @@ func start(t *testing.T, s *Store, n int64) {
 	if err != nil || o.Result != otp.Accepted {
 		t.Fatalf("start: result %d, %v", o.Result, err)
 	}
+}
+
+// awaitsStart starts a challenge on a store whose time is short, for as long as
+// a busy machine comes too late. It charges nothing, since nobody knows whether
+// what came too late was charged.
+func awaitsStart(t *testing.T, s *Store, n int64) {
+	t.Helper()
+	eventually(t, "a start", func() bool {
+		o, err := s.Start(t.Context(), testChallenge(n), nil)
+		if err != nil {
+			wantUnavailableOf(t, err)
+			return false
+		}
+		if o.Result != otp.Accepted {
+			t.Fatalf("start: result %d", o.Result)
+		}
+		return true
+	})
 }
 
 func wantVerify(t *testing.T, s *Store, n int64, secret string, want otp.Result) {
@@ -223,24 +242,23 @@ const (
 // and in a crowd.
 func wantQuickFailure(t *testing.T, s *Store) {
 	t.Helper()
+	stalled := measureStalls()
 	var all sync.WaitGroup
+	var longest atomic.Int64
 	for n := range int64(50) {
 		all.Go(func() {
 			began := time.Now()
 			_, err := s.Start(t.Context(), testChallenge(n), nil)
-			if took := time.Since(began); took > limit {
-				t.Errorf("start failed after %v", took)
-			}
+			raise(&longest, time.Since(began))
 			wantUnavailable(t, "start", err)
 		})
 	}
 	all.Wait()
 	began := time.Now()
 	_, _, err := s.Revocations(t.Context(), 0)
-	if took := time.Since(began); took > limit {
-		t.Errorf("revocations failed after %v", took)
-	}
+	raise(&longest, time.Since(began))
 	wantUnavailable(t, "revocations", err)
+	wantWithin(t, limit, time.Duration(longest.Load()), stalled())
 }
 
 // recovers waits until a store works again, which takes two seconds at most on
@@ -260,20 +278,20 @@ const recovery = 2 * time.Second
 func TestServerIsKilled(t *testing.T) {
 	server, _ := serve(t)
 	used, fresh := open(t, server, WithTimeout(soon)), open(t, server, WithTimeout(soon))
-	start(t, used, 1)
+	awaitsStart(t, used, 1)
 	server.Kill()
 	for _, s := range []*Store{used, fresh} {
 		wantQuickFailure(t, s)
 	}
 	server.Restart()
 	recovers(t, used)
-	start(t, used, 2)
+	awaitsStart(t, used, 2)
 }
 
 func TestServerHangs(t *testing.T) {
 	server, _ := serve(t)
 	used, fresh := open(t, server, WithTimeout(soon)), open(t, server, WithTimeout(soon))
-	start(t, used, 1)
+	awaitsStart(t, used, 1)
 	server.Stop()
 	for _, s := range []*Store{used, fresh} {
 		wantQuickFailure(t, s)

@@ -22,7 +22,7 @@ const print = (name, result) => console.log(JSON.stringify({ name, result }));
 
 // mail waits for the nth message (from 1) to an address.
 async function mail(to, nth = 1) {
-  for (const end = Date.now() + 20_000; ;) {
+  for (const end = Date.now() + 60_000; ;) {
     if (Date.now() > end) throw new Error(`message ${nth} to ${to} did not arrive`);
     let text = '';
     try { text = readFileSync(MAILS, 'utf8'); } catch { /* not yet there */ }
@@ -72,7 +72,7 @@ const browser = await chromium.launch({
 async function visit() {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-US' });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   return page;
 }
 

@@ -4,8 +4,6 @@ package nestauth
 
 import (
 	"bufio"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,52 +14,8 @@ import (
 	"testing"
 
 	"github.com/caddy-otp/caddy-otp/test/child"
+	"github.com/caddy-otp/caddy-otp/test/nodejs"
 )
-
-// packages returns the folder in which the locked packages are installed. It is
-// named after the lock, so that an installation is made once.
-func packages(t *testing.T) string {
-	t.Helper()
-	for _, program := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Fatalf("the official client needs Node.js: %v", err)
-		}
-	}
-	lock, err := os.ReadFile("package-lock.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(lock)
-	cache = filepath.Join(cache, "caddy-otp", "clients")
-	folder := filepath.Join(cache, "nestauth-"+hex.EncodeToString(sum[:6]))
-	if _, err := os.Stat(folder); err == nil {
-		return folder
-	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	fresh, err := os.MkdirTemp(cache, "new-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(fresh)
-	copyFiles(t, fresh, "package.json", "package-lock.json")
-	install := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	install.Dir = fresh
-	if output, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, output)
-	}
-	if err := os.Rename(fresh, folder); err != nil {
-		if _, made := os.Stat(folder); made != nil { // another process may have made it meanwhile
-			t.Fatal(err)
-		}
-	}
-	return folder
-}
 
 func copyFiles(t *testing.T, into string, names ...string) {
 	t.Helper()
@@ -86,13 +40,14 @@ type program struct {
 // newProgram runs the client against a site until the test ends.
 func newProgram(t *testing.T, url string) *program {
 	t.Helper()
+	runs, packages := nodejs.Prepare(t, ".")
 	dir := t.TempDir()
 	copyFiles(t, dir, "client.mjs", "resolve.mjs", "package.json")
-	if err := os.Symlink(filepath.Join(packages(t), "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
+	if err := os.Symlink(filepath.Join(packages, "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
 	p := &program{log: new(strings.Builder)}
-	node := exec.CommandContext(t.Context(), "node", "--import", "./resolve.mjs", "client.mjs", url)
+	node := exec.CommandContext(t.Context(), runs, "--import", "./resolve.mjs", "client.mjs", url)
 	node.Dir, node.Stderr, node.SysProcAttr = dir, p.log, child.DieWithParent()
 	in, err := node.StdinPipe()
 	if err != nil {
