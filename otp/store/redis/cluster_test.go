@@ -134,7 +134,8 @@ func TestReshard(t *testing.T) {
 // refused is given back.
 func TestSlotOnItsWay(t *testing.T) {
 	servers := serveCluster(t)
-	s := openAt(t, servers.URLs(), WithTimeout(150*time.Millisecond))
+	// Long enough for a busy machine to be told, and to give back, in time.
+	s := openAt(t, servers.URLs(), WithTimeout(500*time.Millisecond))
 	unhurried := openAt(t, servers.URLs(), WithKeyPrefix(s.prefix))
 	const n = 7
 	start(t, unhurried, n)
