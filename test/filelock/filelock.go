@@ -20,8 +20,9 @@ var ErrHeld = errors.New("held by somebody else")
 const pause = 50 * time.Millisecond
 
 // Try takes the lock of a file, which is made where it isn't there, or returns
-// an ErrHeld. The kernel releases it where the process dies. The file stays:
-// were it removed, two could each lock one of its name.
+// an ErrHeld. The kernel releases it where the process dies, and so does the
+// garbage collector where nobody keeps release any more. The file stays: were it
+// removed, two could each lock one of its name.
 func Try(path string) (release func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -7,9 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -64,9 +66,14 @@ func TestGivesUp(t *testing.T) {
 func TestOtherProcess(t *testing.T) {
 	const variable = "FILELOCK_TEST_HOLDS"
 	if path := os.Getenv(variable); path != "" {
-		_, err := Try(path)
+		release, err := Try(path)
+		if err == nil {
+			defer release() // what nobody refers to any more, the collector closes
+		}
 		fmt.Println("got it:", err)
-		select {}
+		runtime.GC()
+		_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed
+		return
 	}
 	program, err := os.Executable()
 	if err != nil {
@@ -75,6 +82,9 @@ func TestOtherProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	other := exec.CommandContext(t.Context(), program, "-test.run=^TestOtherProcess$")
 	other.Env = append(os.Environ(), variable+"="+path)
+	if _, err := other.StdinPipe(); err != nil { // which stays open
+		t.Fatal(err)
+	}
 	output, err := other.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
