@@ -91,16 +91,9 @@ func TestGuessesInFailover(t *testing.T) {
 	before := judged
 	old.Kill()
 	sentinel.AwaitFailover(old)
-	// The others know of fewer failures, and on a busy machine one of them may find
-	// the new primary first.
-	for begin := time.Now(); judged == before && guess(r.node(2), 1); {
-		if time.Since(begin) > delivery {
-			t.Fatal("the node that counted last doesn't find the new primary")
-		}
-	}
-	deadline := time.Now().Add(20 * time.Second)
-	// The node that counted last gets through first: whichever does reminds the
-	// primary of what it knows.
+	deadline := time.Now().Add(delivery)
+	// The node that counted last gets through first. The others know of fewer
+	// failures, and on a busy machine one of them may find the new primary before.
 	for judged == before && guess(r.node(2), attempts) && time.Now().Before(deadline) {
 	}
 	if judged == before {
