@@ -161,12 +161,37 @@ func growth(ctx context.Context, s *stage, largest, operations int64, p *plots) 
 }
 
 const (
-	// sweptInSecond is how many entries bolt's sweep removes in a second where
-	// much is over, half of what it may.
-	sweptInSecond = 5000
-	// entriesPerPerson is how many a person leaves at the end of a day.
-	entriesPerPerson = 6
+	// sweepWait bounds how long bolt's sweep may take for what a day has left.
+	sweepWait = 15 * time.Minute
+	// sweepLook is how often it is looked whether it is done: nothing else is
+	// going on then, so this process has next to nothing to do, idleShare of a
+	// core at the most.
+	sweepLook = 3 * time.Second
+	idleShare = 0.03
 )
+
+// awaitSweep waits until bolt's sweep has nothing to remove.
+func awaitSweep(ctx context.Context) error {
+	for begun := time.Now(); time.Since(begun) < sweepWait; {
+		before, err := cpuTime(os.Getpid())
+		if err != nil {
+			return err
+		}
+		select {
+		case <-time.After(sweepLook):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		after, err := cpuTime(os.Getpid())
+		if err != nil {
+			return err
+		}
+		if float64(after-before) < idleShare*float64(sweepLook) {
+			return nil
+		}
+	}
+	return fmt.Errorf("the sweep isn't done in %v", sweepWait)
+}
 
 // days prints what becomes of bolt's file day by day, and how long operations
 // take while what the day before has left is swept.
@@ -176,14 +201,8 @@ func days(ctx context.Context, s *stage, people, operations int64, p *plots) err
 		return err
 	}
 	fmt.Printf("| bolt, day | people of the day | file | start beside the sweep | verify beside it |\n|---|---|---|---|---|\n")
-	pause := func(d time.Duration) {
-		select {
-		case <-time.After(d):
-		case <-ctx.Done():
-		}
-	}
 	for day := 1; day <= 4; day++ {
-		pause(2 * time.Second) // the sweep looks for what is over once in a second
+		time.Sleep(2 * time.Second) // the sweep looks for what is over once in a second
 		start, verify, err := h.measure(ctx, 32, operations)
 		if err != nil {
 			return err
@@ -191,7 +210,9 @@ func days(ctx context.Context, s *stage, people, operations int64, p *plots) err
 		if day > 1 {
 			// A day is long enough to remove what the one before has left,
 			// which this measurement's day isn't.
-			pause(time.Duration(entriesPerPerson*(people+operations)/sweptInSecond) * time.Second)
+			if err := awaitSweep(ctx); err != nil {
+				return err
+			}
 		}
 		if err := h.fill(ctx, h.filled+people); err != nil {
 			return err

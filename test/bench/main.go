@@ -82,7 +82,7 @@ func grow(ctx context.Context, s *stage, only string, quick bool, dir string) er
 		run  func() error
 	}{
 		{"size", func() error { return growth(ctx, s, largest, operations, &p) }},
-		{"days", func() error { return days(ctx, s, largest/10, operations, &p) }},
+		{"days", func() error { return days(ctx, s, largest/40, operations, &p) }},
 		{"callers", func() error { return scaling(ctx, s, operations, &p) }},
 	} {
 		if !strings.Contains(part.name, only) {
