@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,9 +135,11 @@ func TestReconfigure(t *testing.T) {
 	timeout := WithTimeout(5 * time.Second)
 	end := make(chan struct{})
 	var running sync.WaitGroup
-	for worker := range int64(8) {
+	const workers = 8
+	var logins [workers]atomic.Int64 // that have ended, of each worker
+	for worker := range int64(workers) {
 		running.Go(func() {
-			for n := worker; ; n += 8 {
+			for n := worker; ; n += workers {
 				select {
 				case <-end:
 					return
@@ -145,7 +148,25 @@ func TestReconfigure(t *testing.T) {
 				if err := logIn(t.Context(), s, n); err != nil {
 					t.Error(err)
 				}
+				logins[worker].Add(1)
 			}
+		})
+	}
+	// underWayEnd waits until whatever is under way has ended: it may still
+	// connect with the password of its configuration.
+	underWayEnd := func() {
+		t.Helper()
+		var before [workers]int64
+		for i := range logins {
+			before[i] = logins[i].Load()
+		}
+		eventually(t, "logins that were under way ended", func() bool {
+			for i := range logins {
+				if logins[i].Load() == before[i] {
+					return false
+				}
+			}
+			return true
 		})
 	}
 	for i := 1; i < 20; i++ {
@@ -157,7 +178,7 @@ func TestReconfigure(t *testing.T) {
 		if err := s.Reconfigure(urls, prefix, timeout, WithCredentials("otp", password(i))); err != nil || s.client() != client {
 			t.Errorf("the same configuration makes another client, or %v", err)
 		}
-		time.Sleep(5 * time.Millisecond)
+		underWayEnd()
 		user("<" + password(i-1)) // whoever is connected stays so
 	}
 	close(end)
