@@ -103,6 +103,8 @@ func start(s *stage, what, redis string) process {
 	addr := freeport.Addr(s)
 	command := exec.Command(program, "-serve", what, "-addr", addr, "-redis", redis)
 	command.Stderr = os.Stderr
+	dir := s.TempDir() // a Caddy keeps things at home
+	command.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	command.SysProcAttr = child.DieWithParent()
 	if err := command.Start(); err != nil {
 		s.Fatal(err)
