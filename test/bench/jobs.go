@@ -44,7 +44,7 @@ func jobs(ctx context.Context, s *stage) ([]job, error) {
 			theirs: fixed(reference, "ref", storesOf(reference.addr)),
 		}
 	}
-	// besides is a row for what is between the two: what a start needs of Caddy.
+	// What Caddy itself takes is between the two sides.
 	inside := job{
 		name: "ref as a handler of Caddy's, 32 connections", against: "ref", connections: 32,
 		ours:   fixed(inCaddy, "ref in Caddy", storesOf(inCaddy.addr)),

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 )
 
 // caddySite is a Caddy with one site.
@@ -95,7 +96,7 @@ func guarded(s *stage, app, store, email string, lines ...string) *caddySite {
 }
 
 func startCaddy(s *stage, global string, site func(url string) string) *caddySite {
-	host := fmt.Sprintf("localhost:%d", caddyserver.FreePort(s))
+	host := fmt.Sprintf("localhost:%d", freeport.Take(s))
 	c := &caddySite{host: host, codes: make(map[string]string)}
 	c.caddy = caddyserver.Start(s, global, site("http://"+host))
 	c.pid, c.admin = c.caddy.PID(), c.caddy.Admin()

@@ -56,13 +56,6 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// FreePort returns a port that nobody listens on, and that no other test gets
-// before this one ends.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	return freeport.Take(t)
-}
-
 // Command returns a caddy command, such as adapt or validate, in a folder.
 func Command(t testing.TB, dir string, args ...string) *exec.Cmd {
 	t.Helper()
@@ -81,7 +74,7 @@ func Command(t testing.TB, dir string, args ...string) *exec.Cmd {
 // ends.
 func Start(t testing.TB, global, sites string) *Server {
 	t.Helper()
-	s := &Server{Dir: t.TempDir(), t: t, admin: fmt.Sprintf("localhost:%d", FreePort(t))}
+	s := &Server{Dir: t.TempDir(), t: t, admin: fmt.Sprintf("localhost:%d", freeport.Take(t))}
 	s.write(global, sites)
 	t.Cleanup(s.Kill)
 	s.Run()
@@ -92,7 +85,7 @@ func Start(t testing.TB, global, sites string) *Server {
 // by one of the server's own, and waits until it serves.
 func StartFile(t testing.TB, caddyfile, admin string) *Server {
 	t.Helper()
-	s := &Server{Dir: t.TempDir(), t: t, admin: fmt.Sprintf("localhost:%d", FreePort(t))}
+	s := &Server{Dir: t.TempDir(), t: t, admin: fmt.Sprintf("localhost:%d", freeport.Take(t))}
 	s.writeText(strings.Replace(caddyfile, "admin "+admin, "admin "+s.admin, 1))
 	t.Cleanup(s.Kill)
 	s.Run()

@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/nodejs"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
@@ -37,8 +38,8 @@ func testAuth0(t *testing.T, store string) {
 	tls := newAuthority(t)
 	private, public := newClientKey(t)
 	published, keySet := publishKey(t)
-	origin := fmt.Sprintf("https://localhost:%d", caddyserver.FreePort(t))
-	short := fmt.Sprintf("https://localhost:%d", caddyserver.FreePort(t))
+	origin := fmt.Sprintf("https://localhost:%d", freeport.Take(t))
+	short := fmt.Sprintf("https://localhost:%d", freeport.Take(t))
 	caddy := caddyserver.Start(t, site.GlobalBlock(store),
 		auth0Site(origin, tls, public, keySet, "")+auth0Site(short, tls, public, keySet, "code {\n\t\t\tlifetime 4s\n\t\t}"))
 

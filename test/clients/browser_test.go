@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
 	"github.com/caddy-otp/caddy-otp/test/chromium"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/nodejs"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
@@ -22,9 +23,9 @@ func TestBrowser(t *testing.T) {
 
 func testBrowser(t *testing.T, store string) {
 	tls := newAuthority(t)
-	origin := fmt.Sprintf("https://localhost:%d", caddyserver.FreePort(t))
-	branch := fmt.Sprintf("https://localhost:%d", caddyserver.FreePort(t))
-	home := fmt.Sprintf("https://%s:%d", homeHost, caddyserver.FreePort(t))
+	origin := fmt.Sprintf("https://localhost:%d", freeport.Take(t))
+	branch := fmt.Sprintf("https://localhost:%d", freeport.Take(t))
+	home := fmt.Sprintf("https://%s:%d", homeHost, freeport.Take(t))
 	global := site.GlobalBlock(store + "\n\t\trealm staff {\n\t\t\tpublic_url " + home + "\n\t\t}")
 	caddy := caddyserver.Start(t, global, browserSite(origin, "", tls)+browserSite(branch, "staff", tls)+browserSite(home, "staff", tls))
 	lines := nodejs.Run(t, "browser", "browser.mjs",

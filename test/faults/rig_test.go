@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
 	"github.com/caddy-otp/caddy-otp/test/faults/ledger"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
@@ -76,7 +77,7 @@ func newRig(t testing.TB, count int, store, options string) *rig {
 	}))
 	t.Cleanup(r.app.Close)
 	for range count {
-		port := caddyserver.FreePort(t)
+		port := freeport.Take(t)
 		n := &node{url: fmt.Sprintf("http://localhost:%d", port)}
 		if r.publicURL == "" {
 			r.publicURL = n.url

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
@@ -24,7 +25,7 @@ func TestExampleRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &site.Rig{T: t, URL: fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))}
+	r := &site.Rig{T: t, URL: fmt.Sprintf("http://localhost:%d", freeport.Take(t))}
 	r.Caddy = caddyserver.StartFile(t, strings.ReplaceAll(string(example), "http://localhost:8080", r.URL), "localhost:2020")
 	visitor := site.Browser(t)
 	if a := site.Do(t, visitor, http.MethodGet, r.URL+"/", "", "Accept", "text/html"); a.Status != http.StatusSeeOther {

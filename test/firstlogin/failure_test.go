@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/redisserver"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
@@ -91,7 +92,7 @@ func TestUndeliveredMessageArrives(t *testing.T) {
 		t.Cleanup(server.Close)
 		app := site.NewUpstream(t)
 		r := &site.Rig{T: t, App: app, Global: site.GlobalBlock(store)}
-		r.URL = fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))
+		r.URL = fmt.Sprintf("http://localhost:%d", freeport.Take(t))
 		r.Sites = strings.Replace(site.SiteBlock(r.URL, site.APIs, "reverse_proxy "+app.Addr), "email file mails.jsonl", "email http "+server.URL, 1)
 		r.Caddy = caddyserver.Start(t, r.Global, r.Sites)
 
@@ -319,7 +320,7 @@ func TestRedisAbsentAtStart(t *testing.T) {
 func TestNothingSecretInTheLog(t *testing.T) {
 	site.SkipShort(t)
 	r := &site.Rig{T: t, App: site.NewUpstream(t), Global: site.GlobalBlock("store bolt otp.db") + "\n\tdebug"}
-	r.URL = fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))
+	r.URL = fmt.Sprintf("http://localhost:%d", freeport.Take(t))
 	r.Sites = site.SiteBlock(r.URL, site.APIs+site.Roomy+"\n\t\tprotect", "log\n\treverse_proxy "+r.App.Addr)
 	r.Caddy = caddyserver.Start(t, r.Global, r.Sites)
 	var secrets []string

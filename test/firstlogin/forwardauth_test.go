@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
@@ -18,7 +19,7 @@ func TestForwardAuth(t *testing.T) {
 	site.SkipShort(t)
 	const forged = "admin@forged.example"
 	app := site.NewUpstream(t)
-	port := caddyserver.FreePort(t)
+	port := freeport.Take(t)
 	r := &site.Rig{T: t, App: app, Global: site.GlobalBlock("store bolt otp.db"), URL: fmt.Sprintf("http://login.localhost:%d", port)}
 	other := fmt.Sprintf("http://other.localhost:%d", port)
 	redirecting := fmt.Sprintf("http://redirecting.localhost:%d", port)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
@@ -74,7 +75,7 @@ func TestOtherSite(t *testing.T) {
 	site.OnEachStore(t, func(t *testing.T, store string) {
 		app := site.NewUpstream(t)
 		r := &site.Rig{T: t, App: app, Global: site.GlobalBlock(store)}
-		port := caddyserver.FreePort(t)
+		port := freeport.Take(t)
 		r.URL = fmt.Sprintf("http://open.localhost:%d", port)
 		gated := fmt.Sprintf("http://gated.localhost:%d", port)
 		options := site.APIs + site.Roomy + "\n\t\tprotect"

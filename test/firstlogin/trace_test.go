@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/otp/web/wire"
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
@@ -22,7 +23,7 @@ func TestTrace(t *testing.T) {
 	site.SkipShort(t)
 	t.Setenv("OTEL_TRACES_EXPORTER", "none")
 	r := &site.Rig{T: t, App: site.NewUpstream(t), Global: site.GlobalBlock("store bolt otp.db")}
-	r.URL = fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))
+	r.URL = fmt.Sprintf("http://localhost:%d", freeport.Take(t))
 	r.Sites = site.SiteBlock(r.URL, "", "log\n\ttracing\n\treverse_proxy "+r.App.Addr)
 	r.Caddy = caddyserver.Start(t, r.Global, r.Sites)
 

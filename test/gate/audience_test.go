@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
@@ -28,7 +29,7 @@ func TestAudience(t *testing.T) {
 		"none":    "api nestauth",
 	} {
 		at := *r
-		at.URL = fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))
+		at.URL = fmt.Sprintf("http://localhost:%d", freeport.Take(t))
 		sites[name] = &at
 		r.Sites += fmt.Sprintf("%s {\n\totp staff {\n\t\tpublic_url %[1]s\n\t\tprotect\n\t\t%s\n\t}\n\treverse_proxy %s\n}\n", at.URL, api, app.Addr)
 	}

@@ -25,8 +25,7 @@ func TestSprayOpensTheBreaker(t *testing.T) {
 		site.ExpectRedirect(t, site.Form(r, own, "/.otp/verify", url.Values{"code": {r.Message(jane, 1).Code}, "device": {"1"}}), "/")
 		open := func() bool {
 			t.Helper()
-			a := site.Do(t, http.DefaultClient, http.MethodGet, "http://"+r.Caddy.Admin()+"/metrics", "")
-			return strings.Contains(a.Body, `caddy_otp_breaker_open{realm="`+r.Host()+`"} 1`+"\n")
+			return strings.Contains(metricsOf(t, r), `caddy_otp_breaker_open{realm="`+r.Host()+`"} 1`+"\n")
 		}
 		if open() {
 			t.Fatal("open before")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
@@ -92,8 +93,8 @@ func TestForgedIdentityInErrors(t *testing.T) {
 	site.SkipShort(t)
 	app := site.NewUpstream(t)
 	r := &site.Rig{T: t, App: app, Global: site.GlobalBlock("store bolt otp.db")}
-	r.URL = fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))
-	nobody := fmt.Sprintf("reverse_proxy 127.0.0.1:%d", caddyserver.FreePort(t))
+	r.URL = fmt.Sprintf("http://localhost:%d", freeport.Take(t))
+	nobody := fmt.Sprintf("reverse_proxy 127.0.0.1:%d", freeport.Take(t))
 	shown := "\n\thandle_errors {\n\t\trespond `{\"status\":\"{err.status_code}\",\"user\":\"{http.request.header.Remote-User}\",\"id\":\"{http.auth.user.id}\"}`\n\t}"
 	r.Sites = site.SiteBlock(r.URL, site.APIs+site.Roomy, nobody+shown)
 	r.Caddy = caddyserver.Start(t, r.Global, r.Sites)

@@ -18,14 +18,7 @@ func TestMetrics(t *testing.T) {
 	site.OnEachStore(t, func(t *testing.T, store string) {
 		const address = "jane@example.com"
 		r := site.New(t, store, site.APIs+site.Roomy+"\n\t\tprotect /admin")
-		page := func() string {
-			t.Helper()
-			a := site.Do(t, http.DefaultClient, http.MethodGet, "http://"+r.Caddy.Admin()+"/metrics", "")
-			if a.Status != http.StatusOK {
-				t.Fatalf("answered %d", a.Status)
-			}
-			return a.Body
-		}
+		page := func() string { return metricsOf(t, r) }
 		realm := `realm="` + r.Host() + `"`
 		line := func(name, labels, value string) string {
 			return "caddy_otp_" + name + "{" + labels + "} " + value
@@ -99,6 +92,16 @@ func TestMetrics(t *testing.T) {
 			}
 		}
 	})
+}
+
+// metricsOf is the page of metrics at the admin endpoint of a site's Caddy.
+func metricsOf(t *testing.T, r *site.Rig) string {
+	t.Helper()
+	a := site.Do(t, http.DefaultClient, http.MethodGet, "http://"+r.Caddy.Admin()+"/metrics", "")
+	if a.Status != http.StatusOK {
+		t.Fatalf("answered %d", a.Status)
+	}
+	return a.Body
 }
 
 // ours are our lines of a page of metrics.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/redisserver"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
@@ -27,7 +28,7 @@ func TestRedisHangs(t *testing.T) {
 	global := site.GlobalBlock("store redis " + server.URL() + " {\n\t\t\ttimeout 1s\n\t\t}\n\t\tsecret a-secret-of-more-than-thirty-two-bytes")
 	const public = "http://localhost"
 	node := func() *site.Rig {
-		port := caddyserver.FreePort(t)
+		port := freeport.Take(t)
 		r := &site.Rig{T: t, App: app, Global: global, URL: fmt.Sprintf("http://localhost:%d", port)}
 		r.Sites = strings.Replace(site.SiteBlock(public, site.APIs+site.Roomy+"\n\t\tprotect /admin", "reverse_proxy "+app.Addr), public, fmt.Sprintf("http://:%d", port), 1)
 		r.Caddy = caddyserver.Start(t, r.Global, r.Sites)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
@@ -100,7 +101,7 @@ func signInAt(r *site.Rig, client *http.Client, address, email string) (string, 
 func TestOneDomainOneLogin(t *testing.T) {
 	site.OnEachStore(t, func(t *testing.T, store string) {
 		w := newTLS(t)
-		port := caddyserver.FreePort(t)
+		port := freeport.Take(t)
 		origin := func(host string) string { return fmt.Sprintf("https://%s:%d", host, port) }
 		a, b, other := origin("a.example.test"), origin("b.example.test"), origin("other.example.test")
 		r := &site.Rig{T: t, App: site.NewUpstream(t), Global: realmBlock(store, "session {\n\t\t\t\tdomain example.test\n\t\t\t}")}
@@ -156,7 +157,7 @@ func TestOneDomainOneLogin(t *testing.T) {
 func TestTwoDomainsOneLogin(t *testing.T) {
 	site.OnEachStore(t, func(t *testing.T, store string) {
 		w := newTLS(t)
-		port := caddyserver.FreePort(t)
+		port := freeport.Take(t)
 		origin := func(host string) string { return fmt.Sprintf("https://%s:%d", host, port) }
 		home, b, c := origin("login.example.test"), origin("www.example.org"), origin("www.example.net")
 		r := &site.Rig{T: t, App: site.NewUpstream(t), Global: realmBlock(store, "public_url "+home)}
@@ -185,8 +186,8 @@ func TestTwoDomainsOneLogin(t *testing.T) {
 func TestHomeOfAnotherServer(t *testing.T) {
 	store := site.OnRedis(t)
 	w := newTLS(t)
-	home := fmt.Sprintf("https://login.example.test:%d", caddyserver.FreePort(t))
-	b := fmt.Sprintf("https://www.example.org:%d", caddyserver.FreePort(t))
+	home := fmt.Sprintf("https://login.example.test:%d", freeport.Take(t))
+	b := fmt.Sprintf("https://www.example.org:%d", freeport.Take(t))
 	global := realmBlock(store, "public_url "+home)
 	r := &site.Rig{T: t, App: site.NewUpstream(t)}
 	other := caddyserver.Start(t, global, secureSite(t, b, "staff", "", r.App, w.files))

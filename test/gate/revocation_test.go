@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
@@ -26,7 +27,7 @@ func nodes(t *testing.T, n int, options string) []*site.Rig {
 	global := site.GlobalBlock(site.OnRedis(t))
 	var all []*site.Rig
 	for range n {
-		port := caddyserver.FreePort(t)
+		port := freeport.Take(t)
 		r := &site.Rig{T: t, App: app, Global: global, URL: fmt.Sprintf("http://localhost:%d", port)}
 		const public = "http://localhost"
 		r.Sites = strings.Replace(site.SiteBlock(public, options, "reverse_proxy "+app.Addr), public, fmt.Sprintf("http://:%d", port), 1)
@@ -129,7 +130,7 @@ func TestEveryKindOfStreamEnds(t *testing.T) {
 	app.Start()
 	t.Cleanup(app.Close)
 	r := &site.Rig{T: t, App: site.NewUpstream(t), Global: site.GlobalBlock("store bolt otp.db") + "\n\tservers {\n\t\tprotocols h1 h2c\n\t}"}
-	r.URL = fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))
+	r.URL = fmt.Sprintf("http://localhost:%d", freeport.Take(t))
 	r.Sites = site.SiteBlock(r.URL, "\n\t\tprotect"+site.Roomy,
 		"reverse_proxy /call h2c://"+app.Listener.Addr().String()+"\n\treverse_proxy "+r.App.Addr)
 	r.Caddy = caddyserver.Start(t, r.Global, r.Sites)
@@ -205,7 +206,7 @@ func echoLines(w http.ResponseWriter, r *http.Request) {
 func TestRevocationAfterReload(t *testing.T) {
 	site.SkipShort(t)
 	r := &site.Rig{T: t, App: site.NewUpstream(t), Global: site.GlobalBlock("store bolt otp.db")}
-	r.URL = fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))
+	r.URL = fmt.Sprintf("http://localhost:%d", freeport.Take(t))
 	r.Sites = site.SiteBlock(r.URL, "\n\t\tprotect"+site.Roomy, "reverse_proxy "+r.App.Addr+" {\n\t\tstream_close_delay 1h\n\t}")
 	r.Caddy = caddyserver.Start(t, r.Global, r.Sites)
 	var everybody []*person

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/redisserver"
 )
 
@@ -98,7 +99,7 @@ func New(t *testing.T, store, options string) *Rig {
 	t.Helper()
 	app := NewUpstream(t)
 	r := &Rig{T: t, App: app, Global: GlobalBlock(store)}
-	port := caddyserver.FreePort(t)
+	port := freeport.Take(t)
 	r.URL = fmt.Sprintf("http://localhost:%d", port)
 	r.Sites = SiteBlock(r.URL, options, "reverse_proxy "+app.Addr)
 	r.Caddy = caddyserver.Start(t, r.Global, r.Sites)

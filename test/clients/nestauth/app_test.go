@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
@@ -92,7 +93,7 @@ func TestBesideAnApp(t *testing.T) {
 	app := new(demoApp)
 	server := httptest.NewServer(app)
 	t.Cleanup(server.Close)
-	r := &site.Rig{T: t, Global: site.GlobalBlock("store bolt otp.db"), URL: fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))}
+	r := &site.Rig{T: t, Global: site.GlobalBlock("store bolt otp.db"), URL: fmt.Sprintf("http://localhost:%d", freeport.Take(t))}
 	r.Sites = site.SiteBlock(r.URL, site.Roomy+"\n\t\tapi nestauth", "reverse_proxy "+server.Listener.Addr().String())
 	r.Caddy = caddyserver.Start(t, r.Global, r.Sites)
 

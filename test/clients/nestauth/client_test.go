@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-otp/caddy-otp/otp"
 	"github.com/caddy-otp/caddy-otp/test/caddyserver"
+	"github.com/caddy-otp/caddy-otp/test/freeport"
 	"github.com/caddy-otp/caddy-otp/test/site"
 )
 
@@ -26,7 +27,7 @@ func newRig(t *testing.T, store, options string) *site.Rig {
 	t.Helper()
 	r := &site.Rig{T: t, App: site.NewUpstream(t)}
 	r.Global = site.GlobalBlock(store) + "\n\tservers {\n\t\texpected_underscore_headers nest_auth_device_trust\n\t}"
-	r.URL = fmt.Sprintf("http://localhost:%d", caddyserver.FreePort(t))
+	r.URL = fmt.Sprintf("http://localhost:%d", freeport.Take(t))
 	r.Sites = site.SiteBlock(r.URL, site.Roomy+"\n\t\tthrottle address 1000 1h\n\t\tprotect /private\n"+options, "reverse_proxy "+r.App.Addr)
 	r.Caddy = caddyserver.Start(t, r.Global, r.Sites)
 	return r
